@@ -1,0 +1,157 @@
+/**
+ * What `routes/` may ask of `jobs/`: the whole of the job service behind one typed door.
+ * `jobs/supervisor.ts` implements it; HTTP only parses, calls here, and renders.
+ */
+import type { PartialJobConfig } from "../runtime/protocol/job_config.ts";
+import type { Selection } from "../runtime/protocol/selection.ts";
+import type { CheckpointRecord, JobManifest, JobState, Receipt } from "./job.ts";
+
+/** A file posted with a job: its bytes lie in a temporary file that the job takes over. */
+export interface PostedFile {
+  name: string;
+  path: string;
+  bytes: number;
+  sha256: string;
+}
+
+/** A parsed submission. `project` and `runName` come from the request or, failing that, the module. */
+export interface Submission {
+  module: { name: string; source: string };
+  /** Further modules beside it, by relative name. */
+  extraModules: { name: string; source: string }[];
+  files: PostedFile[];
+  config: PartialJobConfig;
+  project?: string | undefined;
+  runName?: string | undefined;
+  owner: string;
+}
+
+/** Which request this is, for retries: the key, and a hash of the parsed request. */
+export interface Idempotency {
+  key: string;
+  fingerprint: string;
+}
+
+/** Filters and the page of a job list, newest first. */
+export interface JobQuery {
+  session?: string | undefined;
+  state?: JobState | undefined;
+  project?: string | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+/** One page of a list. */
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+/** A lineage: its root, and every job forked or merged from it. */
+export interface SessionSummary {
+  id: string;
+  project: string;
+  root: string;
+  jobs: JobManifest[];
+  created_at: number;
+}
+
+/** A control call on one job. */
+export type ControlRequest =
+  | { command: "pause"; release: boolean }
+  | { command: "resume"; max_epochs?: number | undefined; max_steps?: number | undefined }
+  | { command: "stop" }
+  | { command: "test"; split: "train" | "val" | "test"; label?: string | undefined }
+  | { command: "checkpoint"; label?: string | undefined }
+  | { command: "rewind"; checkpoint: number }
+  | { command: "hparams"; lr?: number | undefined; grad_clip_norm?: number | null | undefined };
+
+/** A fork: where from, which samples, what differs. */
+export interface ForkRequest {
+  selection: Selection;
+  at: "now" | number;
+  run_name?: string | undefined;
+  config: PartialJobConfig;
+  lr_mul: number;
+  optimizer: "keep" | "fresh";
+  start: boolean;
+}
+
+/** A merge: with whom, how. A parent is a job (its newest checkpoint) or one of its checkpoints. */
+export interface MergeRequest {
+  with: { job: string; checkpoint?: number | undefined }[];
+  strategy: string;
+  params: Record<string, unknown>;
+  run_name?: string | undefined;
+  config: PartialJobConfig;
+  start: boolean;
+}
+
+/** A control call under way: its id at once, its receipt when it is applied and durable. */
+export interface PendingCommand {
+  command_id: string;
+  receipt: Promise<Receipt>;
+}
+
+/** The job service. Every method throws the errors of `jobs/errors.ts`. */
+export interface ControlPlane {
+  submit(
+    submission: Submission,
+    idempotency?: Idempotency,
+  ): Promise<{ job: JobManifest; replayed: boolean }>;
+  get(job: string): Promise<JobManifest>;
+  list(query: JobQuery): Promise<Page<JobManifest>>;
+  /** Deletes an ended or parked job that nothing depends on, with its files and events. */
+  delete(job: string): Promise<void>;
+  sessions(): Promise<SessionSummary[]>;
+  session(id: string): Promise<SessionSummary>;
+
+  /** Starts a control call. State conflicts throw here, before anything is sent. */
+  command(
+    job: string,
+    request: ControlRequest,
+    actor: string,
+    idempotency?: Idempotency,
+  ): Promise<PendingCommand>;
+  receipt(job: string, commandId: string): Promise<Receipt>;
+  receipts(job: string): Promise<Receipt[]>;
+  fork(
+    job: string,
+    request: ForkRequest,
+    actor: string,
+    idempotency?: Idempotency,
+  ): Promise<{ job: JobManifest; replayed: boolean }>;
+  merge(
+    job: string,
+    request: MergeRequest,
+    actor: string,
+    idempotency?: Idempotency,
+  ): Promise<{ job: JobManifest; replayed: boolean }>;
+
+  checkpoints(job: string): Promise<CheckpointRecord[]>;
+  /** A checkpoint's record and the file behind it. */
+  checkpointFile(
+    job: string,
+    checkpoint: number,
+  ): Promise<{ record: CheckpointRecord; path: string }>;
+  /** The source of the job's module, as posted. */
+  moduleSource(job: string): Promise<string>;
+
+  /** How the server stands, for `/readyz` and the dashboard's header. */
+  health(): Promise<ServerHealth>;
+  /** Stops taking work, asks workers to checkpoint, ends them. Resolves within `limitMs`. */
+  shutdown(limitMs: number): Promise<void>;
+}
+
+/** How the server stands. */
+export interface ServerHealth {
+  ready: boolean;
+  reason: string | null;
+  isolation: string;
+  isolation_reason: string;
+  slots: { training: number; training_used: number; helper: number; helper_used: number };
+  jobs: Record<JobState, number>;
+  log_id: string;
+  last_seq: number;
+  uptime_s: number;
+}

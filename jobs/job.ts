@@ -1,0 +1,248 @@
+/**
+ * What a job is: its manifest, its states, and which command each state takes.
+ *
+ * A job is queued until it has a slot, starting until its worker has a model, then running. Pausing
+ * and stopping last from the request to the batch boundary. Paused keeps the worker; parked is
+ * paused without one. Recovering is what a job is in while a new worker takes the place of one that
+ * died. Completed, stopped and failed are ends, yet a command that needs the model still gets a
+ * worker, and a raised budget or a rewind brings the job back.
+ */
+import { z } from "zod";
+import { Selection } from "../runtime/protocol/selection.ts";
+
+/** Every state of a job. */
+export const JobState = z.enum([
+  "queued",
+  "starting",
+  "running",
+  "pausing",
+  "paused",
+  "parked",
+  "recovering",
+  "stopping",
+  "completed",
+  "stopped",
+  "failed",
+]);
+/** State of a job. */
+export type JobState = z.infer<typeof JobState>;
+
+/** The allowed transitions, from each state to its followers. */
+export const TRANSITIONS: Record<JobState, readonly JobState[]> = {
+  queued: ["starting", "parked", "stopped", "failed"],
+  starting: [
+    "running",
+    "paused",
+    "pausing",
+    "stopping",
+    "parked",
+    "recovering",
+    "stopped",
+    "failed",
+    "completed",
+  ],
+  running: ["pausing", "paused", "stopping", "recovering", "completed", "stopped", "failed"],
+  pausing: [
+    "paused",
+    "running",
+    "stopping",
+    "recovering",
+    "parked",
+    "completed",
+    "stopped",
+    "failed",
+  ],
+  paused: ["running", "parked", "queued", "stopping", "recovering", "stopped", "failed"],
+  parked: ["queued", "starting", "stopped", "failed"],
+  recovering: ["starting", "running", "queued", "parked", "stopped", "failed"],
+  stopping: ["stopped", "completed", "recovering", "failed"],
+  completed: ["queued", "parked"],
+  stopped: ["queued", "parked"],
+  failed: ["parked"],
+};
+
+/** States in which nothing runs and nothing will, unless somebody asks. */
+export const ENDED: ReadonlySet<JobState> = new Set(["completed", "stopped", "failed"]);
+
+/** States in which a worker trains, is about to, or waits at the gate. */
+export const LIVE: ReadonlySet<JobState> = new Set([
+  "starting",
+  "running",
+  "pausing",
+  "paused",
+  "recovering",
+  "stopping",
+]);
+
+/** What a person can ask of a job. */
+export const JobAction = z.enum([
+  "pause",
+  "resume",
+  "stop",
+  "hparams",
+  "rewind",
+  "test",
+  "checkpoint",
+  "fork",
+  "merge",
+  "delete",
+]);
+/** What a person can ask of a job. */
+export type JobAction = z.infer<typeof JobAction>;
+
+/**
+ * The actions each state takes. An ended job takes `resume` only with a raised budget, and a queued
+ * one takes what needs a model only once it has a checkpoint; both are checked where the request is.
+ */
+export const ALLOWED: Record<JobState, readonly JobAction[]> = {
+  queued: ["pause", "stop", "hparams", "delete"],
+  starting: ["pause", "resume", "stop", "hparams", "rewind", "test", "checkpoint", "fork", "merge"],
+  running: ["pause", "resume", "stop", "hparams", "rewind", "test", "checkpoint", "fork", "merge"],
+  pausing: ["pause", "resume", "stop", "hparams", "rewind", "test", "checkpoint", "fork", "merge"],
+  paused: ["pause", "resume", "stop", "hparams", "rewind", "test", "checkpoint", "fork", "merge"],
+  parked: [
+    "pause",
+    "resume",
+    "stop",
+    "hparams",
+    "rewind",
+    "test",
+    "checkpoint",
+    "fork",
+    "merge",
+    "delete",
+  ],
+  recovering: [
+    "pause",
+    "resume",
+    "stop",
+    "hparams",
+    "rewind",
+    "test",
+    "checkpoint",
+    "fork",
+    "merge",
+  ],
+  stopping: ["stop"],
+  completed: ["resume", "rewind", "test", "checkpoint", "fork", "merge", "delete"],
+  stopped: ["resume", "rewind", "test", "checkpoint", "fork", "merge", "delete"],
+  failed: ["rewind", "test", "checkpoint", "fork", "merge", "delete"],
+};
+
+const count = z.number().int().min(0);
+
+/** The last or best figures of a job; null where there is none yet. */
+export const JobFigures = z.strictObject({
+  step: count.nullable(),
+  loss: z.number().nullable(),
+  accuracy: z.number().nullable(),
+  val_loss: z.number().nullable(),
+  val_accuracy: z.number().nullable(),
+  test_loss: z.number().nullable(),
+  test_accuracy: z.number().nullable(),
+});
+/** The last or best figures of a job. */
+export type JobFigures = z.infer<typeof JobFigures>;
+
+/** The manifest of a job: what it is and how it stands, as the API shows it. */
+export const JobManifest = z.strictObject({
+  id: z.string(),
+  session: z.string(),
+  project: z.string(),
+  run_name: z.string(),
+  kind: z.enum(["root", "fork", "merge"]),
+  state: JobState,
+  /** What the job heads for when it is in no end state: recovery restores it. */
+  goal: z.enum(["running", "paused", "parked", "stopped"]),
+  parents: z.array(z.string()),
+  origin: z.strictObject({ checkpoint: count.nullable(), step: count }),
+  /** How a child starts; null for a root. */
+  spawn: z.discriminatedUnion("kind", [
+    z.strictObject({
+      kind: z.literal("fork"),
+      selection: Selection,
+      optimizer: z.enum(["keep", "fresh"]),
+      lr_mul: z.number(),
+    }),
+    z.strictObject({
+      kind: z.literal("merge"),
+      strategy: z.string(),
+      params: z.record(z.string(), z.unknown()),
+    }),
+  ]).nullable(),
+  /** False for a merge that only computes its weights and then parks. */
+  start: z.boolean(),
+  take: z.number().int().min(1),
+  attempt: count,
+  step: count,
+  epoch: count,
+  steps_per_epoch: count.nullable(),
+  /** Overrides until the module is loaded, the effective config afterwards; snake_case. */
+  config: z.record(z.string(), z.unknown()),
+  module: z.strictObject({ sha256: z.string(), name: z.string() }),
+  files: z.array(z.strictObject({ name: z.string(), bytes: count, sha256: z.string() })),
+  dataset: z.strictObject({ hash: z.string(), train: count, val: count, test: count }).nullable(),
+  /** Training samples in use, where a selection picked them. */
+  selected: count.nullable(),
+  backend: z.strictObject({ name: z.string(), reason: z.string() }).nullable(),
+  isolation: z.string().nullable(),
+  determinism: z.string().nullable(),
+  threads: z.number().int().min(1).nullable(),
+  owner: z.string(),
+  created_at: z.number(),
+  started_at: z.number().nullable(),
+  finished_at: z.number().nullable(),
+  metrics: z.strictObject({ last: JobFigures, best: JobFigures }),
+  /** How many times the test split was looked at. */
+  test_looks: count,
+  error: z.strictObject({
+    message: z.string(),
+    stack: z.string().nullable(),
+    phase: z.string(),
+    cause: z.string(),
+  }).nullable(),
+  /** The last event of the log that this manifest reflects. */
+  seq: count,
+});
+/** The manifest of a job. */
+export type JobManifest = z.infer<typeof JobManifest>;
+
+/** A checkpoint of a job. `path` is relative to the job's folder. */
+export const CheckpointRecord = z.strictObject({
+  job: z.string(),
+  checkpoint: z.number().int().min(1),
+  take: z.number().int().min(1),
+  attempt: z.number().int().min(1),
+  step: count,
+  axis_step: count,
+  epoch: count,
+  path: z.string(),
+  bytes: count,
+  sha256: z.string(),
+  reason: z.string(),
+  label: z.string().nullable(),
+  /** Jobs that started from it; while there is one, it is never dropped. */
+  pinned_by: z.array(z.string()),
+  created_at: z.number(),
+  /** Position of its `checkpoint_saved` event in the log. */
+  seq: count,
+});
+/** A checkpoint of a job. */
+export type CheckpointRecord = z.infer<typeof CheckpointRecord>;
+
+/** The answer to a control call. */
+export const Receipt = z.looseObject({
+  command_id: z.string(),
+  command: z.string(),
+  job: z.string(),
+  status: z.enum(["pending", "applied", "failed"]),
+  requested_at_step: count,
+  applied_at_step: count.nullable(),
+});
+/** The answer to a control call. */
+export type Receipt = z.infer<typeof Receipt>;
+
+/** Whether the table lets a job go from one state to another. */
+export function canTransition(from: JobState, to: JobState): boolean {
+  return TRANSITIONS[from].includes(to);
+}

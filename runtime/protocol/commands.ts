@@ -1,0 +1,173 @@
+/**
+ * Commands: what the server asks of a trainer, one JSON object a line.
+ *
+ * The server's duty: a unique `id`, a payload that the schema here accepts, one command at a time
+ * for each trainer, and no command after it has closed the line.
+ * The trainer's duty: exactly one reply to each, with the same `id`; a command takes effect at a
+ * batch boundary, and the reply says at which step. A trajectory-changing command is announced by a
+ * `command_applied` event that is durable before the next step runs.
+ */
+import { z } from "zod";
+import { Selection } from "./selection.ts";
+
+const step = z.number().int().min(0);
+const saveReason = z.enum(["explicit", "fork", "merge", "shutdown"]);
+const budget = {
+  max_epochs: z.number().int().min(1).optional(),
+  max_steps: z.number().int().min(1).optional(),
+};
+
+/** The payload of each command. */
+export const COMMAND_PAYLOADS = {
+  pause: z.strictObject({}),
+  resume: z.strictObject(budget),
+  stop: z.strictObject({}),
+  save_ckpt: z.strictObject({ reason: saveReason, label: z.string().max(200).optional() }),
+  load_ckpt: z.strictObject({
+    checkpoint: z.number().int().min(1),
+    path: z.string(),
+    sha256: z.string(),
+  }),
+  test: z.strictObject({
+    split: z.enum(["train", "val", "test"]),
+    label: z.string().max(200).optional(),
+  }),
+  set_hparams: z.strictObject({
+    lr: z.number().positive().max(1e6).optional(),
+    grad_clip_norm: z.number().positive().max(1e12).nullable().optional(),
+  }),
+} as const satisfies Record<string, z.ZodType>;
+
+/** Name of a command. */
+export type CommandName = keyof typeof COMMAND_PAYLOADS;
+
+/** Payload of the command `C`. */
+export type CommandPayload<C extends CommandName> = z.infer<(typeof COMMAND_PAYLOADS)[C]>;
+
+/** What the reply to each command carries as `data`. Every one says where it was applied. */
+export interface CommandResults {
+  pause: Applied & { checkpoint: number | null };
+  resume: Applied;
+  stop: Applied & { checkpoint: number | null };
+  save_ckpt: Applied & { checkpoint: number };
+  load_ckpt: Applied & { checkpoint: number; step: number };
+  test: Applied & TestResult;
+  set_hparams: Applied & { hparams: { lr: number; grad_clip_norm: number | null } };
+}
+
+/** Where a command took effect: the job's own step and epoch. */
+export interface Applied {
+  applied_at_step: number;
+  epoch: number;
+}
+
+/** What a test answers. Losses are means over samples; accuracy is in [0, 1] or null. */
+export interface TestResult {
+  split: "train" | "val" | "test";
+  samples: number;
+  loss: number | null;
+  accuracy: number | null;
+  metrics: Record<string, number | null>;
+  checkpoint: number | null;
+}
+
+/** Commands after which the run goes another way than without them; recovery applies them again. */
+export const TRAJECTORY_COMMANDS = [
+  "resume",
+  "load_ckpt",
+  "set_hparams",
+] as const satisfies readonly CommandName[];
+
+/** A command on the wire. */
+export type Command<C extends CommandName = CommandName> = {
+  [K in C]: { id: string; cmd: K; payload: CommandPayload<K> };
+}[C];
+
+/** Confirms that every event up to `event_seq` of this attempt is durable. It has no reply. */
+export interface Acknowledgement {
+  cmd: "ack";
+  payload: { run_id: string; run_gen: number; event_seq: number };
+}
+
+/** The reply to a command. */
+export type Reply =
+  | { id: string; ok: true; data: Record<string, unknown> }
+  | { id: string; ok: false; error: string; detail: string };
+
+/** A logged command that recovery applies again, before the step after `applied_at_step` runs. */
+export const ReplayCommand = z.strictObject({
+  command: z.enum(TRAJECTORY_COMMANDS),
+  payload: z.record(z.string(), z.unknown()),
+  applied_at_step: step,
+});
+/** A logged command that recovery applies again. */
+export type ReplayCommand = z.infer<typeof ReplayCommand>;
+
+/** Names one checkpoint file and what must be true of its bytes. */
+export const CheckpointReference = z.strictObject({
+  job: z.string(),
+  checkpoint: z.number().int().min(1),
+  path: z.string(),
+  sha256: z.string(),
+});
+/** Names one checkpoint file and what must be true of its bytes. */
+export type CheckpointReference = z.infer<typeof CheckpointReference>;
+
+/**
+ * The first line on a worker's standard input: everything it needs to become this attempt of this
+ * job. Paths are absolute, as the worker sees them.
+ */
+export const LaunchContext = z.strictObject({
+  /** Begins every protocol line of this attempt, so that no other output can pass for one. */
+  token: z.string().min(16),
+  run_id: z.string(),
+  run_gen: z.number().int().min(1),
+  session_id: z.string(),
+  project: z.string(),
+  run_name: z.string(),
+  module: z.strictObject({ path: z.string(), sha256: z.string() }),
+  /** Posted data files: name as posted, path on disk. */
+  files: z.array(z.strictObject({ name: z.string(), path: z.string() })),
+  /** Overrides of the module's config, snake_case. */
+  config: z.record(z.string(), z.unknown()),
+  /** Seed that splits samples into train, val and test: the session root's. Null: the job's own. */
+  membership_seed: z.number().int().min(0).nullable(),
+  /** Hash that the split membership must have, once the root has told it. */
+  dataset_hash: z.string().nullable(),
+  backend: z.enum(["auto", "wasm", "cpu"]),
+  threads: z.number().int().min(1),
+  /** Folder this attempt writes its checkpoints to, and the number the first one gets. */
+  checkpoint_dir: z.string(),
+  next_checkpoint: z.number().int().min(1),
+  start: z.discriminatedUnion("from", [
+    z.strictObject({ from: z.literal("scratch") }),
+    /** Go on where this job itself was. */
+    z.strictObject({ from: z.literal("checkpoint"), checkpoint: CheckpointReference }),
+    /** Begin a child at its parent's checkpoint. `origin_step` is the parent's axis step there. */
+    z.strictObject({
+      from: z.literal("fork"),
+      checkpoint: CheckpointReference,
+      origin_step: step,
+      selection: Selection,
+      optimizer: z.enum(["keep", "fresh"]),
+      lr_mul: z.number().positive(),
+    }),
+    /** Begin a child as the mean of its parents. `origin_step` is their greatest axis step. */
+    z.strictObject({
+      from: z.literal("merge"),
+      checkpoints: z.array(CheckpointReference).min(2),
+      origin_step: step,
+      strategy: z.string(),
+      params: z.record(z.string(), z.unknown()),
+    }),
+  ]),
+  /** The selection of a forked job on a later attempt: resolved training indices on disk. */
+  selected_indices: z.string().nullable(),
+  /** Own axis offset of a child on a later attempt. */
+  origin_step: step,
+  replay: z.strictObject({ until_step: step, commands: z.array(ReplayCommand) }),
+  /** `serve`: answer commands at the checkpoint, train nothing, exit when the line closes. */
+  goal: z.enum(["running", "paused", "serve"]),
+});
+/** The first line on a worker's standard input. */
+export type LaunchContext = z.infer<typeof LaunchContext>;

@@ -1,0 +1,176 @@
+/**
+ * Events: what a trainer tells the server, one JSON object a line, numbered by `event_seq`.
+ *
+ * The trainer's duty: numbers rise by one within an attempt; events leave in the order in which
+ * they happened; an unacknowledged event is never dropped; non-finite numbers travel as null.
+ * The server's duty: give each a number of its own in one log, make it durable before a subscriber
+ * sees it, then acknowledge.
+ */
+
+/** Fields that every event carries on the wire. */
+export interface EventStamp {
+  run_id: string;
+  /** The attempt: the n-th worker of this job. */
+  run_gen: number;
+  session_id: string;
+  event_seq: number;
+  /** Milliseconds since the epoch, on the trainer's clock. */
+  ts: number;
+}
+
+/** Events a trainer sends, by type, without their stamp. `step` and `epoch` are the job's own. */
+export interface TrainerEvents {
+  session_started: {
+    capabilities: string[];
+    protocol: number;
+    backend: { name: string; reason: string };
+    determinism: "exact" | "same_machine" | "none";
+    /** Effective config, snake_case: module, overrides, defaults. */
+    config: Record<string, unknown>;
+    dataset: { hash: string; train: number; val: number; test: number };
+    /** Training samples this job uses, and the file that lists them when they are not all. */
+    selection: { count: number; indices_file: string | null } | null;
+    model: { parameters: number; weights: number };
+    step: number;
+    epoch: number;
+    axis_step: number;
+    steps_per_epoch: number;
+    runtime: Record<string, string | number>;
+  };
+  trainStep: {
+    step: number;
+    axis_step: number;
+    epoch: number;
+    loss: number | null;
+    val_loss: number | null;
+    accuracy: number | null;
+    lr: number | null;
+    grad_norm: number | null;
+    weight_norm: number | null;
+    activation_zero_frac: number | null;
+    /** Samples a second. */
+    throughput: number | null;
+    mem_vram: number | null;
+    gpu_util: number | null;
+  } & Record<string, number | null>;
+  testStep: { step: number; split: string; batch: number; batches: number; loss: number | null };
+  test_complete: TestEvent;
+  auto_test_complete: TestEvent;
+  epoch_end: { step: number; epoch: number; loss: number | null; accuracy: number | null };
+  validation: {
+    step: number;
+    epoch: number;
+    samples: number;
+    val_loss: number | null;
+    val_accuracy: number | null;
+    metrics: Record<string, number | null>;
+  };
+  paused: {
+    step: number;
+    epoch: number;
+    reason: "command" | "non_finite";
+    checkpoint: number | null;
+  };
+  resumed: { step: number; epoch: number };
+  checkpoint_saved: {
+    checkpoint: number;
+    step: number;
+    axis_step: number;
+    epoch: number;
+    file: string;
+    bytes: number;
+    sha256: string;
+    reason: SaveReason;
+    label: string | null;
+  };
+  checkpoint_loaded: { checkpoint: number; step: number; epoch: number };
+  artifact_created: { name: string; bytes: number };
+  log: {
+    level: "debug" | "info" | "warn" | "error";
+    message: string;
+    source: "trainer" | "module" | "stdout" | "stderr";
+  };
+  error: { message: string; stack: string | null; fatal: boolean; phase: string; step: number };
+  stopping: { step: number; epoch: number };
+  trainingFinished: { step: number; epoch: number; reason: "max_epochs" | "max_steps" | "stopped" };
+  command_applied: {
+    command_id: string | null;
+    command: string;
+    payload: Record<string, unknown>;
+    applied_at_step: number;
+    epoch: number;
+  };
+  hparams_changed: { step: number; lr: number; grad_clip_norm: number | null };
+  progress: { task: string; done: number; total: number; step: number };
+}
+
+type TestEvent = {
+  step: number;
+  epoch: number;
+  split: string;
+  label: string | null;
+  samples: number;
+  loss: number | null;
+  accuracy: number | null;
+  metrics: Record<string, number | null>;
+  checkpoint: number | null;
+};
+
+/** Why a checkpoint was saved. */
+export type SaveReason =
+  | "cadence"
+  | "pause"
+  | "explicit"
+  | "fork"
+  | "merge"
+  | "stop"
+  | "start"
+  | "rewind"
+  | "final"
+  | "shutdown";
+
+/** Events that the server itself writes into a job's log, without their stamp. */
+export interface ServerEvents {
+  newRun: { run_name: string; project: string; kind: string; parents: string[] };
+  state_changed: { from: string | null; to: string; reason: string | null; error?: unknown };
+  recovered: { attempt: number; checkpoint: number | null; step: number; skipped: number[] };
+  replay_diverged: { step: number; field: string; logged: number | null; replayed: number | null };
+  runtime_changed: { field: string; from: string; to: string };
+  finalizeRun: { run_name: string; state: string };
+}
+
+/** Type of an event that a trainer sends. */
+export type TrainerEventType = keyof TrainerEvents;
+/** Type of an event in a job's log. */
+export type EventType = TrainerEventType | keyof ServerEvents;
+
+/** An event on the wire. */
+export type TrainerEvent<T extends TrainerEventType = TrainerEventType> = {
+  [K in T]: { type: K } & TrainerEvents[K] & EventStamp;
+}[T];
+
+/** Every type a trainer may send; anything else is refused. */
+export const TRAINER_EVENT_TYPES: Record<TrainerEventType, true> = {
+  session_started: true,
+  trainStep: true,
+  testStep: true,
+  test_complete: true,
+  auto_test_complete: true,
+  epoch_end: true,
+  validation: true,
+  paused: true,
+  resumed: true,
+  checkpoint_saved: true,
+  checkpoint_loaded: true,
+  artifact_created: true,
+  log: true,
+  error: true,
+  stopping: true,
+  trainingFinished: true,
+  command_applied: true,
+  hparams_changed: true,
+  progress: true,
+};
+
+/** Version of this wire, sent in `session_started`. */
+export const PROTOCOL_VERSION = 1;

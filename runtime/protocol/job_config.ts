@@ -1,0 +1,102 @@
+import { z } from "zod";
+import { renameKeys, toCamelCase, toSnakeCase } from "./naming.ts";
+
+/** What a training run does when its loss is NaN or infinite. */
+export const NonFinitePolicy = z.enum(["pause", "fail", "ignore"]);
+
+/** The shape behind {@linkcode JobConfig}: one entry a field, its range, and what it means. */
+const fields = {
+  maxEpochs: z.number().int().min(1).max(1_000_000).describe("own epochs to train"),
+  maxSteps: z.number().int().min(1).max(1e12).nullable()
+    .describe("own optimizer steps to train; whichever budget ends first"),
+  batchSize: z.number().int().min(1).max(1_000_000).describe("samples a step"),
+  seed: z.number().int().min(0).max(2 ** 32 - 1).describe("seed of all randomness"),
+  lr: z.number().positive().max(1e6).nullable()
+    .describe("learning rate; null keeps the optimizer's own"),
+  gradClipNorm: z.number().positive().max(1e12).nullable()
+    .describe("largest global L2 norm of the gradient; null does not clip"),
+  ckptEverySteps: z.number().int().min(1).max(1e9).nullable()
+    .describe("steps between ring checkpoints; null saves only when asked or stopping"),
+  ckptKeep: z.number().int().min(1).max(1_000).describe("ring checkpoints kept"),
+  valEveryNEpochs: z.number().int().min(0).max(1_000_000)
+    .describe("epochs between validations; 0 never validates"),
+  testAfter: z.boolean().describe("test on the test split when the budget is spent"),
+  onNonFinite: NonFinitePolicy.describe("what a NaN or infinite loss does"),
+} as const;
+
+/** Config of a training run, complete. camelCase in modules, snake_case on the wire. */
+export const JobConfig = z.strictObject(fields);
+/** Config of a training run, complete. */
+export type JobConfig = z.infer<typeof JobConfig>;
+
+/** Config as a module or a request gives it: any part of it. */
+export const PartialJobConfig = JobConfig.partial();
+/** Config as a module or a request gives it: any part of it. */
+export type PartialJobConfig = z.infer<typeof PartialJobConfig>;
+
+/** What a field is when neither the module nor the request says. */
+export const DEFAULT_JOB_CONFIG: JobConfig = {
+  maxEpochs: 1,
+  maxSteps: null,
+  batchSize: 32,
+  seed: 0,
+  lr: null,
+  gradClipNorm: null,
+  ckptEverySteps: 100,
+  ckptKeep: 5,
+  valEveryNEpochs: 1,
+  testAfter: false,
+  onNonFinite: "pause",
+};
+
+/** A config key or value that cannot be used; `field` is named as the wire names it. */
+export class JobConfigError extends Error {
+  override name = "JobConfigError";
+  /** @param field The offending key, snake_case. */
+  constructor(readonly field: string, message: string) {
+    super(message);
+  }
+}
+
+/**
+ * Parses config as the wire gives it (snake_case keys).
+ *
+ * @throws {JobConfigError} for an unknown key (with the nearest known one) or a bad value.
+ */
+export function parseWireConfig(wire: Record<string, unknown>): PartialJobConfig {
+  for (const key of Object.keys(wire)) {
+    if (toSnakeCase(key) !== key && toSnakeCase(key) in wireFields) {
+      throw new JobConfigError(key, `config.${key}: did you mean ${toSnakeCase(key)}?`);
+    }
+    if (!(key in wireFields)) {
+      throw new JobConfigError(
+        key,
+        `config.${key} is not a config key; known: ${Object.keys(wireFields).join(", ")}`,
+      );
+    }
+  }
+  return parseModuleConfig(renameKeys(wire, toCamelCase));
+}
+
+/**
+ * Parses config as a module gives it (camelCase keys).
+ *
+ * @throws {JobConfigError} for an unknown key or a bad value.
+ */
+export function parseModuleConfig(config: Record<string, unknown>): PartialJobConfig {
+  const parsed = PartialJobConfig.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const key = issue.code === "unrecognized_keys" ? issue.keys[0]! : String(issue.path[0]);
+  throw new JobConfigError(toSnakeCase(key), `config.${toSnakeCase(key)}: ${issue.message}`);
+}
+
+/** Config as the wire shows it. */
+export function toWireConfig(config: PartialJobConfig): Record<string, unknown> {
+  return renameKeys(config, toSnakeCase);
+}
+
+const wireFields: Record<string, z.ZodType> = renameKeys(fields, toSnakeCase) as Record<
+  string,
+  z.ZodType
+>;
