@@ -1,0 +1,97 @@
+/** What a job module exports by default, and what its functions are given. */
+import type * as tf from "@tensorflow/tfjs";
+import type { Batch, Dataset } from "./data/dataset.ts";
+import type { JobConfig, PartialJobConfig } from "./protocol/job_config.ts";
+
+/** One tensor, or named tensors for several inputs or outputs. */
+export type TensorOrRecord = tf.Tensor | Record<string, tf.Tensor>;
+
+/**
+ * A model that is no `tf.LayersModel`: anything that maps a batch to predictions and names its
+ * weights. `weights` order is the order of its tensors in checkpoints, so it must not change.
+ */
+export interface ApplyModel {
+  apply(xs: TensorOrRecord, options: { training: boolean }): tf.Tensor;
+  /** Every variable, trainable or not. */
+  readonly weights: readonly tf.Variable[];
+}
+
+/** A model that a job may train. */
+export type Model = tf.LayersModel | ApplyModel;
+
+/**
+ * A loss by name, or a function of (yTrue, yPred) that answers a scalar or one value a sample.
+ * Reductions are means.
+ */
+export type LossName =
+  | "categoricalCrossentropy"
+  | "sparseCategoricalCrossentropy"
+  | "binaryCrossentropy"
+  | "meanSquaredError"
+  | "meanAbsoluteError"
+  | "softmaxCrossEntropy";
+/** A loss: its name, or a function. */
+export type Loss = LossName | ((yTrue: TensorOrRecord, yPred: tf.Tensor) => tf.Tensor);
+
+/** What the functions of a module may count on. */
+export interface JobContext {
+  /** Bytes of a file posted with the job. @throws {Error} that lists the files there are. */
+  file(name: string): Promise<Uint8Array>;
+  /** Seed of the job. Splits are seeded with the session root's, so that forks keep membership. */
+  readonly seed: number;
+  /** Config in effect. */
+  readonly config: Readonly<JobConfig>;
+  /** Writes a line to the job's log. */
+  log(...parts: unknown[]): void;
+}
+
+/** Data of a job: map-style datasets. `val` and `test` may be absent. */
+export interface JobData {
+  train: Dataset;
+  val?: Dataset | undefined;
+  test?: Dataset | undefined;
+}
+
+/** What {@linkcode JobDefinition.trainStep} is given. */
+export interface TrainStepArguments {
+  model: Model;
+  optimizer: tf.Optimizer;
+  batch: Batch;
+  ctx: JobContext;
+}
+
+/** A job: its model, its data and its training. */
+export interface JobDefinition {
+  project?: string;
+  runName?: string;
+  config?: PartialJobConfig;
+  /** A factory: forks, merges and tests build the model anew. */
+  model: () => Model | Promise<Model>;
+  optimizer: () => tf.Optimizer;
+  loss: Loss;
+  data: (ctx: JobContext) => JobData | Promise<JobData>;
+}
+
+/**
+ * Declares a job. A module's default export is what this returns.
+ *
+ * @example
+ * ```ts ignore
+ * import { defineJob, tensorDataset } from "onthefly";
+ * import * as tf from "@tensorflow/tfjs";
+ *
+ * export default defineJob({
+ *   project: "xor",
+ *   config: { maxEpochs: 200, batchSize: 4 },
+ *   model: () => tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] })] }),
+ *   optimizer: () => tf.train.adam(0.1),
+ *   loss: "meanSquaredError",
+ *   data: () => ({
+ *     train: tensorDataset(tf.tensor2d([[0, 0], [0, 1], [1, 0], [1, 1]]), tf.tensor2d([[0], [1], [1], [0]])),
+ *   }),
+ * });
+ * ```
+ */
+export function defineJob(definition: JobDefinition): JobDefinition {
+  return definition;
+}
