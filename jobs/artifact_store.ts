@@ -24,6 +24,9 @@ export interface ArtifactStore {
   linkOrigin(job: string, record: CheckpointRecord): Promise<string>;
   /** Whether the file is there and has the recorded SHA-256. */
   verify(record: CheckpointRecord): Promise<boolean>;
+  /** Writes bytes to `blobs/<sha256>` in the job's folder; answers the SHA-256. */
+  putBlob(job: string, bytes: Uint8Array): Promise<string>;
+  getBlob(job: string, sha256: string): Promise<Uint8Array>;
   removeCheckpoint(record: CheckpointRecord): Promise<void>;
   /** Deletes checkpoint files (and temporary ones) that no record names. */
   sweep(job: string, records: CheckpointRecord[]): Promise<void>;

@@ -131,6 +131,14 @@ export const ALLOWED: Record<JobState, readonly JobAction[]> = {
 
 const count = z.number().int().min(0);
 
+/** A selection as a manifest holds it: a long index list is a file named by its SHA-256. */
+export const StoredSelection = z.union([
+  Selection,
+  z.strictObject({ kind: z.literal("indices"), sha256: z.string(), count }),
+]);
+/** A selection as a manifest holds it. */
+export type StoredSelection = z.infer<typeof StoredSelection>;
+
 /** The last or best figures of a job; null where there is none yet. */
 export const JobFigures = z.strictObject({
   step: count.nullable(),
@@ -160,7 +168,7 @@ export const JobManifest = z.strictObject({
   spawn: z.discriminatedUnion("kind", [
     z.strictObject({
       kind: z.literal("fork"),
-      selection: Selection,
+      selection: StoredSelection,
       optimizer: z.enum(["keep", "fresh"]),
       lr_mul: z.number(),
     }),

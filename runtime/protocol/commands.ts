@@ -161,8 +161,6 @@ export const LaunchContext = z.strictObject({
       params: z.record(z.string(), z.unknown()),
     }),
   ]),
-  /** The selection of a forked job on a later attempt: resolved training indices on disk. */
-  selected_indices: z.string().nullable(),
   /** Own axis offset of a child on a later attempt. */
   origin_step: step,
   replay: z.strictObject({ until_step: step, commands: z.array(ReplayCommand) }),

@@ -28,8 +28,8 @@ export interface TrainerEvents {
     /** Effective config, snake_case: module, overrides, defaults. */
     config: Record<string, unknown>;
     dataset: { hash: string; train: number; val: number; test: number };
-    /** Training samples this job uses, and the file that lists them when they are not all. */
-    selection: { count: number; indices_file: string | null } | null;
+    /** Training samples in use, where a selection picked them. */
+    selected: number | null;
     model: { parameters: number; weights: number };
     step: number;
     epoch: number;
