@@ -1,0 +1,22 @@
+import type { Logger } from "@logtape/logtape";
+import type { ArtifactStore } from "../jobs/artifact_store.ts";
+import type { ControlPlane } from "../jobs/control_plane.ts";
+import type { EventLog } from "../jobs/event_log.ts";
+import type { MetricsStore } from "../jobs/metrics_store.ts";
+import type { ServerConfig } from "../jobs/server_config.ts";
+
+/** Everything that the routes are given. */
+export interface AppDeps {
+  jobs: ControlPlane;
+  log: EventLog;
+  metrics: MetricsStore;
+  artifacts: ArtifactStore;
+  config: ServerConfig;
+  logger: Logger;
+  /** Aborts when the server shuts down: open streams end. */
+  closing: AbortSignal;
+  /** Time between two heartbeats of an event stream; 15 s when absent. */
+  heartbeatMs?: number | undefined;
+  /** How long a control call waits for its receipt before it answers 202; 30 s when absent. */
+  receiptWaitMs?: number | undefined;
+}
