@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { HostTensor } from "../checkpoints/host_tensor.ts";
-import { MERGE_STRATEGIES, type MergeStrategy } from "../protocol/merge_strategy.ts";
+import type { MERGE_STRATEGIES, MergeStrategy } from "../protocol/merge_strategy.ts";
 import { checkParents, type ModelWeights } from "./parents.ts";
 import { swa } from "./swa.ts";
 import { weighted } from "./weighted.ts";
