@@ -171,6 +171,8 @@ export const JobManifest = z.strictObject({
       selection: StoredSelection,
       optimizer: z.enum(["keep", "fresh"]),
       lr_mul: z.number(),
+      /** Config keys that the request set itself; absent when there are none. */
+      overrides: z.array(z.string()).optional(),
     }),
     z.strictObject({
       kind: z.literal("merge"),

@@ -9,6 +9,17 @@ export interface LaunchRequest {
   /** Limits: V8 heap plus native memory in bytes, wall-clock in ms or null. */
   memoryBytes: number;
   timeoutMs: number | null;
+  /**
+   * Told the process once it is there; awaited before the process gets its context, so that a later
+   * server knows what to {@linkcode Launcher.reap}. Null when in-process.
+   */
+  onProcess?: (process: WorkerProcess | null) => Promise<void>;
+}
+
+/** Names an OS process beyond doubt: pids are used again, start times are not. */
+export interface WorkerProcess {
+  pid: number;
+  startTime: string;
 }
 
 /** How a worker ended; the first cause is kept. */
@@ -23,7 +34,7 @@ export interface WorkerExit {
 /** A worker that was launched, and the line to it. */
 export interface LaunchedWorker {
   /** Where its process is, so that a later server can prove it gone; null when in-process. */
-  process: { pid: number; startTime: string } | null;
+  process: WorkerProcess | null;
   link: TrainerLink;
   exited: Promise<WorkerExit>;
   /** Ask by closing its input, then TERM, then KILL, each after `graceMs`. */
@@ -36,5 +47,5 @@ export interface Launcher {
   readonly isolation: { kind: string; reason: string };
   launch(request: LaunchRequest): Promise<LaunchedWorker>;
   /** Ends what is left of an attempt of an earlier server and proves that it is gone. */
-  reap(process: { pid: number; startTime: string }): Promise<void>;
+  reap(process: WorkerProcess): Promise<void>;
 }

@@ -132,7 +132,24 @@ export type SaveReason =
 /** Events that the server itself writes into a job's log, without their stamp. */
 export interface ServerEvents {
   newRun: { run_name: string; project: string; kind: string; parents: string[] };
-  state_changed: { from: string | null; to: string; reason: string | null; error?: unknown };
+  state_changed: {
+    from: string | null;
+    to: string;
+    reason: string | null;
+    /** What the job heads for from now on; absent when that stays. */
+    goal?: string;
+    error?: unknown;
+  };
+  /** A worker's process is there and is about to get its context. */
+  attempt_started: {
+    attempt: number;
+    mode: "train" | "serve";
+    threads: number;
+    isolation: string;
+    process: { pid: number; startTime: string } | null;
+  };
+  /** Config keys that changed while no worker was there to be told; snake_case. */
+  config_changed: { config: Record<string, unknown> };
   recovered: { attempt: number; checkpoint: number | null; step: number; skipped: number[] };
   replay_diverged: { step: number; field: string; logged: number | null; replayed: number | null };
   runtime_changed: { field: string; from: string; to: string };
