@@ -1,0 +1,33 @@
+import { Hono } from "hono";
+import type { AppDeps } from "./app_deps.ts";
+import { checkpointRoutes } from "./checkpoints.ts";
+import { commandRoutes } from "./commands.ts";
+import { errorHandler, notFoundHandler } from "./errors.ts";
+import { eventRoutes } from "./events.ts";
+import { healthRoutes } from "./health.ts";
+import { jobRoutes } from "./jobs.ts";
+import { loginRoutes } from "./login.ts";
+import { metricRoutes } from "./metrics.ts";
+import { security } from "./security.ts";
+import { sessionRoutes } from "./sessions.ts";
+
+/** The route table. Pages come first: they take what asks for HTML and leave the rest. */
+export function createApp(deps: AppDeps): Hono {
+  const app = new Hono();
+  app.use(security(deps.config));
+  app.onError(errorHandler(deps));
+  app.notFound(notFoundHandler);
+  for (
+    const routes of [
+      loginRoutes,
+      healthRoutes,
+      jobRoutes,
+      commandRoutes,
+      eventRoutes,
+      metricRoutes,
+      checkpointRoutes,
+      sessionRoutes,
+    ]
+  ) app.route("/", routes(deps));
+  return app;
+}

@@ -1,0 +1,91 @@
+import { type Context, Hono } from "hono";
+import type { ControlRequest, PendingCommand } from "../jobs/control_plane.ts";
+import type { AppDeps } from "./app_deps.ts";
+import { idempotencyOf } from "./idempotency.ts";
+import { LOCAL_ACTOR } from "./jobs.ts";
+import { parseBody } from "./parse.ts";
+import { CONTROL_BODIES } from "./schemas.ts";
+
+/** Control calls on one job, and their receipts. */
+export function commandRoutes(deps: AppDeps): Hono {
+  const { jobs } = deps;
+  const answer = async (c: Context, request: ControlRequest): Promise<Response> => {
+    const job = c.req.param("id")!;
+    const idempotency = await idempotencyOf(c, request);
+    const pending = await jobs.command(job, request, LOCAL_ACTOR, idempotency);
+    return await answerPending(c, deps, job, pending);
+  };
+
+  return new Hono()
+    .post(
+      "/jobs/:id/pause",
+      async (c) => answer(c, { command: "pause", ...await parseBody(c, CONTROL_BODIES.pause) }),
+    )
+    .post(
+      "/jobs/:id/resume",
+      async (c) => answer(c, { command: "resume", ...await parseBody(c, CONTROL_BODIES.resume) }),
+    )
+    .post(
+      "/jobs/:id/stop",
+      async (c) => answer(c, { command: "stop", ...await parseBody(c, CONTROL_BODIES.stop) }),
+    )
+    .post(
+      "/jobs/:id/test",
+      async (c) => answer(c, { command: "test", ...await parseBody(c, CONTROL_BODIES.test) }),
+    )
+    .post(
+      "/jobs/:id/checkpoints",
+      async (c) =>
+        answer(c, { command: "checkpoint", ...await parseBody(c, CONTROL_BODIES.checkpoints) }),
+    )
+    .post(
+      "/jobs/:id/rewind",
+      async (c) => answer(c, { command: "rewind", ...await parseBody(c, CONTROL_BODIES.rewind) }),
+    )
+    .patch(
+      "/jobs/:id/hparams",
+      async (c) => answer(c, { command: "hparams", ...await parseBody(c, CONTROL_BODIES.hparams) }),
+    )
+    .get(
+      "/jobs/:id/commands",
+      async (c) => c.json({ items: await jobs.receipts(c.req.param("id")), next_cursor: null }),
+    )
+    .get(
+      "/jobs/:id/commands/:command",
+      async (c) => c.json(await jobs.receipt(c.req.param("id"), c.req.param("command"))),
+    );
+}
+
+/** 200 with the receipt; 202 with its address when the caller, or the time, does not wait. */
+async function answerPending(
+  c: Context,
+  { jobs, receiptWaitMs = 30_000 }: AppDeps,
+  job: string,
+  { command_id, receipt }: PendingCommand,
+): Promise<Response> {
+  const waitMs = prefersAsync(c) ? 0 : receiptWaitMs;
+  const applied = await within(receipt, waitMs);
+  if (applied !== null) return c.json(applied);
+  // A failure is kept in the receipt, where this caller is sent to look.
+  receipt.catch(() => {});
+  c.header("Location", `/jobs/${job}/commands/${command_id}`);
+  c.header("Retry-After", "1");
+  return c.json(await jobs.receipt(job, command_id), 202);
+}
+
+function prefersAsync(c: Context): boolean {
+  const preferences = (c.req.header("Prefer") ?? "").toLowerCase().split(/[,;]/);
+  return preferences.some((preference) => preference.trim() === "respond-async");
+}
+
+/** What the promise resolves to, or null when that takes longer. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  if (ms === 0) return null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => timer = setTimeout(() => resolve(null), ms));
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

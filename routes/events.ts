@@ -1,0 +1,45 @@
+import { type Context, Hono } from "hono";
+import type { EventFilter } from "../jobs/event_log.ts";
+import type { AppDeps } from "./app_deps.ts";
+import { eventCursor } from "./event_cursor.ts";
+import { FrameReader } from "./event_frames.ts";
+import { eventStream } from "./event_stream.ts";
+import { parseQuery } from "./parse.ts";
+import { EventsQuery } from "./schemas.ts";
+
+/** Streams of events: of a job from its beginning, of a session and of everything from now. */
+export function eventRoutes(deps: AppDeps): Hono {
+  const { jobs, log } = deps;
+  const reader = new FrameReader(log);
+
+  const stream = (c: Context, scope: EventFilter, otherwise: number): Response => {
+    const query = parseQuery(c, EventsQuery);
+    const given = c.req.header("Last-Event-ID") ?? query.after;
+    const types = query.types?.split(",").map((type) => type.trim()).filter((type) => type !== "");
+    const body = eventStream(log, reader, {
+      filter: { ...scope, types },
+      cursor: eventCursor(log, given, otherwise),
+      follow: query.follow === "true",
+      sampleMs: query.sample_ms ?? null,
+      heartbeatMs: deps.heartbeatMs ?? 15_000,
+      signal: AbortSignal.any([deps.closing, c.req.raw.signal]),
+    });
+    return c.body(body, 200, {
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-store",
+      // Asks a proxy that gathers answers to pass this one on as it comes.
+      "X-Accel-Buffering": "no",
+    });
+  };
+
+  return new Hono()
+    .get("/jobs/:id/events", async (c) => {
+      const { id } = await jobs.get(c.req.param("id"));
+      return stream(c, { job: id }, 0);
+    })
+    .get("/sessions/:id/events", async (c) => {
+      const { id } = await jobs.session(c.req.param("id"));
+      return stream(c, { session: id }, log.lastSeq);
+    })
+    .get("/events", (c) => stream(c, {}, log.lastSeq));
+}

@@ -1,0 +1,101 @@
+/** What requests may say, in the words of the wire. Also what `/openapi.json` shows. */
+import { z } from "zod";
+import { JobState } from "../jobs/job.ts";
+import { Selection } from "../runtime/protocol/selection.ts";
+
+const label = z.string().max(200).optional();
+const count = z.number().int().min(1);
+const config = z.record(z.string(), z.unknown());
+
+/** A project or a run: letters of any script, digits, space, `.`, `_`, `-`. */
+export const JobName = z.string().max(100).regex(
+  /^[\p{L}\p{N}]([\p{L}\p{N} ._-]*[\p{L}\p{N}._-])?$/u,
+  "expected letters, digits, space, '.', '_' or '-'",
+);
+
+/** A submission as JSON. */
+export const SubmissionBody = z.strictObject({
+  module: z.string().describe("source of the module"),
+  modules: z.record(z.string(), z.string()).default({}).describe("further modules, by name"),
+  files: z.record(z.string(), z.string()).default({}).describe("data files, base64, by name"),
+  config: config.default({}),
+  project: JobName.optional(),
+  run_name: JobName.optional(),
+});
+
+/** A job list's filters and page. */
+export const JobListQuery = z.strictObject({
+  session: z.string().optional(),
+  state: JobState.optional(),
+  project: z.string().optional(),
+  limit: wholeText(1, 200).default(50),
+  cursor: z.string().optional(),
+});
+
+/** Bodies of the control calls on one job, by the last word of their path. */
+export const CONTROL_BODIES = {
+  pause: z.strictObject({
+    release: z.boolean().default(false).describe("save a checkpoint and free the worker"),
+  }),
+  resume: z.strictObject({ max_epochs: count.max(1e6).optional(), max_steps: count.optional() }),
+  stop: z.strictObject({}),
+  test: z.strictObject({ split: z.enum(["train", "val", "test"]).default("test"), label }),
+  checkpoints: z.strictObject({ label }),
+  rewind: z.strictObject({ checkpoint: count }),
+  hparams: z.strictObject({
+    lr: z.number().positive().max(1e6).optional(),
+    grad_clip_norm: z.number().positive().max(1e12).nullable().optional(),
+  }).refine((hparams) => Object.keys(hparams).length > 0, "expected lr or grad_clip_norm"),
+};
+
+/** A fork. */
+export const ForkBody = z.strictObject({
+  selection: Selection,
+  at: z.union([z.literal("now"), count], 'expected "now" or a checkpoint number').default("now"),
+  run_name: JobName.optional(),
+  config: config.default({}),
+  lr_mul: z.number().positive().max(1e6).default(1),
+  optimizer: z.enum(["keep", "fresh"]).default("keep"),
+  start: z.boolean().default(true),
+});
+
+/** A merge. A parent is a job's id, or one of its checkpoints. */
+export const MergeBody = z.strictObject({
+  with: z.array(
+    z.union([
+      z.string().min(1),
+      z.strictObject({ job: z.string().min(1), checkpoint: count.optional() }),
+    ], "expected a job id or {job, checkpoint}"),
+  ).min(1).max(64),
+  strategy: z.string(),
+  params: z.record(z.string(), z.unknown()).default({}),
+  run_name: JobName.optional(),
+  config: config.default({}),
+  start: z.boolean().default(false),
+});
+
+/** Which events a stream has, and from where. */
+export const EventsQuery = z.strictObject({
+  after: z.string().optional().describe("an event id, or a bare number; Last-Event-ID wins"),
+  types: z.string().optional().describe("event types, comma between them"),
+  follow: z.enum(["true", "false"]).default("true").describe("false ends after what there is"),
+  sample_ms: wholeText(1, 10_000).optional()
+    .describe("one trainStep frame a job in this many ms; outside exactly-once"),
+});
+
+/** Which series, which steps, how many buckets. */
+export const MetricsQuery = z.strictObject({
+  series: z.string().default("loss").describe("names, comma between them"),
+  from: wholeText(0, Number.MAX_SAFE_INTEGER).optional(),
+  to: wholeText(0, Number.MAX_SAFE_INTEGER).optional(),
+  points: wholeText(1, 5_000).default(500),
+  format: z.enum(["json", "csv"]).optional(),
+});
+
+/** A whole number as a query string has it. */
+function wholeText(from: number, to: number) {
+  return z.string().refine(
+    (text) => /^\d{1,16}$/.test(text) && Number(text) >= from && Number(text) <= to,
+    `expected a whole number from ${from} to ${to}`,
+  ).transform(Number);
+}
