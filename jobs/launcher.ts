@@ -22,7 +22,10 @@ export interface WorkerProcess {
   startTime: string;
 }
 
-/** How a worker ended; the first cause is kept. */
+/**
+ * How a worker ended. `exit` and `signal` are ends of its own; the others are causes given to it,
+ * of which the first is kept, whichever way the process then went.
+ */
 export interface WorkerExit {
   cause: "exit" | "signal" | "memory" | "timeout" | "killed" | "launch_failed";
   code: number | null;
@@ -36,6 +39,7 @@ export interface LaunchedWorker {
   /** Where its process is, so that a later server can prove it gone; null when in-process. */
   process: WorkerProcess | null;
   link: TrainerLink;
+  /** Resolves when its process is gone and all its output was handed over. Never rejects. */
   exited: Promise<WorkerExit>;
   /** Ask by closing its input, then TERM, then KILL, each after `graceMs`. */
   stop(cause: WorkerExit["cause"], graceMs: number): Promise<WorkerExit>;

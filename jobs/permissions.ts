@@ -1,0 +1,50 @@
+/** What a worker may touch. Paths are absolute. */
+export interface WorkerPolicy {
+  /** Folder of deno.json, runtime/ and node_modules/. */
+  projectRoot: string;
+  /** The program that the process runs. */
+  entry: string;
+  /** The job's own folder: read only. */
+  jobDir: string;
+  /** The attempt's checkpoints: the one place that is written. */
+  checkpointDir: string;
+  /** Limit of the JavaScript heap, in bytes. */
+  heapBytes: number;
+}
+
+/** What a worker may read; all else of the disk is none of its business. */
+export function readablePaths(policy: WorkerPolicy): string[] {
+  const { projectRoot, entry, jobDir } = policy;
+  return [
+    `${projectRoot}/deno.json`,
+    `${projectRoot}/runtime`,
+    `${projectRoot}/node_modules`,
+    ...(entry.startsWith(`${projectRoot}/runtime/`) ? [] : [entry]),
+    jobDir,
+  ];
+}
+
+/**
+ * Arguments of `deno` that run the worker with these permissions and no others: no network, no
+ * environment, no subprocess, no ffi, no system information, nothing fetched, nothing asked.
+ */
+export function denoArguments(policy: WorkerPolicy): string[] {
+  return [
+    "run",
+    "--no-prompt",
+    "--no-remote",
+    "--cached-only",
+    "--no-lock",
+    "--node-modules-dir=manual",
+    `--config=${policy.projectRoot}/deno.json`,
+    `--allow-read=${pathList(readablePaths(policy))}`,
+    `--allow-write=${pathList([policy.checkpointDir])}`,
+    `--v8-flags=--max-old-space-size=${Math.ceil(policy.heapBytes / 2 ** 20)}`,
+    policy.entry,
+  ];
+}
+
+/** `deno` separates paths by commas, and reads two of them as one that belongs to the path. */
+function pathList(paths: readonly string[]): string {
+  return paths.map((path) => path.replaceAll(",", ",,")).join(",");
+}
