@@ -1,0 +1,56 @@
+import * as tf from "@tensorflow/tfjs";
+import { readValues } from "../backends/tensor_view.ts";
+import type { TensorOrRecord } from "../job_definition.ts";
+import type { Dataset } from "./dataset.ts";
+import { type HostColumn, type HostColumns, HostDataset } from "./host_dataset.ts";
+
+/** Options of {@linkcode tensorDataset}. */
+export interface TensorDatasetOptions {
+  /** Names of the classes, by class index. */
+  classNames?: readonly string[];
+}
+
+/**
+ * A dataset of tensors whose first axis is the sample, kept in order.
+ *
+ * Takes the tensors over: their values move to host memory and they are disposed, so that data
+ * does not stay in the backend's memory twice. Give `clone()`s of tensors that are needed again.
+ *
+ * @param xs Inputs, [samples, ...] each; a record where the model has several.
+ * @param ys Targets, [samples, ...] each.
+ * @throws {RangeError} unless all have the same number of samples.
+ * @throws {TypeError} for string or complex tensors, scalars and tensors that are disposed.
+ */
+export function tensorDataset(
+  xs: TensorOrRecord,
+  ys: TensorOrRecord,
+  options: TensorDatasetOptions = {},
+): Dataset {
+  const dataset = new HostDataset(
+    toHost("xs", xs),
+    toHost("ys", ys),
+    options.classNames,
+  );
+  tf.dispose([xs, ys]);
+  return dataset;
+}
+
+function toHost(name: string, tensors: TensorOrRecord): HostColumns {
+  if (tensors instanceof tf.Tensor) return columnOf(name, tensors);
+  return Object.fromEntries(
+    Object.entries(tensors).map(([key, tensor]) => [key, columnOf(`${name}.${key}`, tensor)]),
+  );
+}
+
+function columnOf(name: string, tensor: tf.Tensor): HostColumn {
+  if (!(tensor instanceof tf.Tensor)) throw new TypeError(`${name} is not a tensor`);
+  if (tensor.isDisposed) {
+    throw new TypeError(`${name} is disposed; tensorDataset takes tensors over, so clone() first`);
+  }
+  if (tensor.rank === 0) throw new TypeError(`${name} is a scalar; its first axis must be samples`);
+  const { shape, dtype } = tensor;
+  if (dtype !== "float32" && dtype !== "int32" && dtype !== "bool") {
+    throw new TypeError(`${name} is a ${dtype} tensor; a dataset takes float32, int32 and bool`);
+  }
+  return { values: readValues(tensor).slice(), shape, dtype };
+}

@@ -1,0 +1,22 @@
+/**
+ * What job modules import as "onthefly".
+ *
+ * @module
+ */
+export {
+  type ApplyModel,
+  defineJob,
+  type JobContext,
+  type JobData,
+  type JobDefinition,
+  type Loss,
+  type LossName,
+  type Model,
+  type TensorOrRecord,
+} from "./job_definition.ts";
+export type { Batch, Dataset } from "./data/dataset.ts";
+export type { JobConfig, PartialJobConfig } from "./protocol/job_config.ts";
+export { csv, type CsvOptions } from "./data/csv.ts";
+export { split, type SplitFractions, type SplitOptions, type Splits } from "./data/split.ts";
+export { subset, type SubsetView } from "./data/subset.ts";
+export { tensorDataset, type TensorDatasetOptions } from "./data/tensor_dataset.ts";
