@@ -8,6 +8,7 @@ import { healthRoutes } from "./health.ts";
 import { jobRoutes } from "./jobs.ts";
 import { loginRoutes } from "./login.ts";
 import { metricRoutes } from "./metrics.ts";
+import { openapiRoutes } from "./openapi.ts";
 import { security } from "./security.ts";
 import { sessionRoutes } from "./sessions.ts";
 
@@ -27,6 +28,7 @@ export function createApp(deps: AppDeps): Hono {
       metricRoutes,
       checkpointRoutes,
       sessionRoutes,
+      openapiRoutes,
     ]
   ) app.route("/", routes(deps));
   return app;

@@ -24,8 +24,8 @@ export function checkpointRoutes({ jobs }: AppDeps): Hono {
     .get("/jobs/:id/checkpoints/:checkpoint", download);
 }
 
-/** A checkpoint as the API shows it: with its address instead of its place on disk. */
-function checkpointView({ path: _, ...record }: CheckpointRecord) {
+/** A checkpoint as the API shows it: with its address. */
+function checkpointView(record: CheckpointRecord) {
   return { ...record, links: { self: `/jobs/${record.job}/checkpoints/${record.checkpoint}` } };
 }
 

@@ -2,9 +2,9 @@ import { z } from "zod";
 import type { ArtifactStore } from "../jobs/artifact_store.ts";
 import type { Submission } from "../jobs/control_plane.ts";
 import { UnprocessableError } from "../jobs/errors.ts";
+import { checkFileName, checkModuleName } from "../jobs/posted_names.ts";
 import { readMultipart } from "./multipart.ts";
 import { parseConfig, parseValue } from "./parse.ts";
-import { postedName } from "./posted_name.ts";
 import {
   decodeUtf8,
   mediaType,
@@ -78,18 +78,18 @@ async function fromJson(
   const json = await readJson(request, Math.min(reader.maxUpload, JSON_LIMIT));
   if (json === undefined) throw emptyBody();
   const body = parseValue(SubmissionBody, json);
-  const names = new UniqueNames();
+  const names = new PostedNames();
   const parts: Partial<Submission> = {
     ...parseNames(body),
     config: parseConfig(body.config),
-    extraModules: Object.entries(body.modules).map(([name, source]) => ({
-      name: names.take(postedName(name, "modules"), "modules"),
-      source,
-    })),
+    extraModules: Object.entries(body.modules).map(([name, source]) => {
+      names.module(name);
+      return { name, source };
+    }),
     files: [],
   };
   for (const [name, base64] of Object.entries(body.files)) {
-    names.take(postedName(name, "files"), `files.${name}`);
+    names.file(name);
     parts.files!.push(await files.receive(name, [fromBase64(base64, `files.${name}`)]));
   }
   return submission(reader, { name: "module.ts", source: body.module }, parts);
@@ -100,17 +100,17 @@ async function fromMultipart(
   files: ReceivedFiles,
   reader: SubmissionReader,
 ): Promise<Submission> {
-  const names = new UniqueNames();
+  const names = new PostedNames();
   const fields: Record<string, string> = {};
   const parts = { extraModules: [], files: [] } as Pick<Submission, "extraModules" | "files">;
   let module: Submission["module"] | undefined;
   await readMultipart(request, reader.maxUpload, async ({ name, filename, bytes }) => {
     if (name === "module") {
-      names.take("module.ts", "module");
-      module = {
-        name: filename === undefined ? "module.ts" : filename.split(/[/\\]/).at(-1)!,
-        source: await text(bytes, "module"),
-      };
+      if (module !== undefined) {
+        throw new UnprocessableError("module", "module is given more than once");
+      }
+      module = { name: filename?.split(/[/\\]/).at(-1) || "module.ts", source: "" };
+      module.source = await text(bytes, "module");
     } else if (name === "config" || name === "project" || name === "run_name") {
       if (name in fields) throw new UnprocessableError(name, `${name} is given more than once`);
       fields[name] = "";
@@ -120,11 +120,11 @@ async function fromMultipart(
         name,
         `part ${name} has no file name; parts without one are module, config, project, run_name`,
       );
-    } else if (postedName(filename, name).endsWith(".ts")) {
-      names.take(filename, name);
+    } else if (filename.endsWith(".ts")) {
+      names.module(filename);
       parts.extraModules.push({ name: filename, source: await text(bytes, name) });
     } else {
-      names.take(filename, name);
+      names.file(filename);
       parts.files.push(await files.receive(filename, bytes));
     }
   });
@@ -140,18 +140,27 @@ async function fromMultipart(
   });
 }
 
-/** The names of a submission's files: a second one of the same name is refused. */
-class UniqueNames {
+/** The names in a submission: each one that can be, and none of them twice. */
+class PostedNames {
   #taken = new Set<string>();
 
-  take(name: string, field: string): string {
+  module(name: string): void {
+    checkModuleName(name);
+    this.#take(name, "module");
+  }
+
+  file(name: string): void {
+    checkFileName(name);
+    this.#take(name, "files");
+  }
+
+  #take(name: string, field: string): void {
     // Some file systems take two names for one when only their case differs.
-    const key = name.toLowerCase();
+    const key = `${field}/${name.toLowerCase()}`;
     if (this.#taken.has(key)) {
       throw new UnprocessableError(field, `${field}: two parts are named ${name}`);
     }
     this.#taken.add(key);
-    return name;
   }
 }
 

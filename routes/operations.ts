@@ -1,0 +1,224 @@
+/** Every call of the API, once: what `/openapi.json` is made of, and what the tests walk. */
+import { z } from "zod";
+import { CheckpointRecord, JobManifest, Receipt } from "../jobs/job.ts";
+import {
+  CONTROL_BODIES,
+  EventsQuery,
+  ForkBody,
+  JobListQuery,
+  MergeBody,
+  MetricsQuery,
+  SubmissionBody,
+} from "./schemas.ts";
+
+/** One call: where it is, what it takes, what it answers when all is well. */
+export interface Operation {
+  method: "get" | "post" | "patch" | "delete";
+  /** With parameters as Hono writes them: `/jobs/:id`. */
+  path: string;
+  /** Name of the call, unique. */
+  id: string;
+  summary: string;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  /** Media types of the body; JSON when absent. */
+  bodyTypes?: readonly string[];
+  status: number;
+  answer?: z.ZodType;
+  answerTypes?: readonly string[];
+  /** Whether it waits for a receipt, and may answer 202 instead. */
+  waits?: true;
+}
+
+const links = z.record(z.string(), z.string());
+const next_cursor = z.string().nullable();
+const Job = z.object({ ...JobManifest.shape, links });
+const Session = z.object({
+  id: z.string(),
+  project: z.string(),
+  root: z.string(),
+  jobs: z.array(Job),
+  created_at: z.number(),
+  links,
+});
+const Checkpoint = z.object({ ...CheckpointRecord.shape, links });
+const Point = z.object({
+  step: z.number(),
+  axis_step: z.number(),
+  ts: z.number(),
+  epoch: z.number(),
+  min: z.number().nullable(),
+  max: z.number().nullable(),
+  last: z.number().nullable(),
+});
+const Metrics = z.object({
+  job: z.string(),
+  series: z.record(z.string(), z.array(Point)),
+  available: z.array(z.string()),
+  first_step: z.number().nullable(),
+  last_step: z.number().nullable(),
+  last_event_seq: z.number(),
+  last_event_id: z.string(),
+});
+const Anything = z.record(z.string(), z.unknown());
+
+function pageOf(item: z.ZodType): z.ZodObject {
+  return z.object({ items: z.array(item), next_cursor });
+}
+
+function control(
+  call: keyof typeof CONTROL_BODIES,
+  id: string,
+  summary: string,
+  method: "post" | "patch" = "post",
+): Operation {
+  const body = CONTROL_BODIES[call];
+  const path = `/jobs/:id/${call}`;
+  return { method, path, id, summary, body, status: 200, answer: Receipt, waits: true };
+}
+
+function eventStream(path: string, id: string, summary: string): Operation {
+  const answerTypes = ["text/event-stream"];
+  return { method: "get", path, id, summary, query: EventsQuery, status: 200, answerTypes };
+}
+
+/** Every call of the API. */
+export const OPERATIONS: readonly Operation[] = [
+  {
+    method: "post",
+    path: "/jobs",
+    id: "submitJob",
+    summary: "Submit a job. As application/typescript the body is the module and config the query.",
+    body: SubmissionBody,
+    bodyTypes: ["application/json", "multipart/form-data", "application/typescript"],
+    status: 201,
+    answer: Job,
+  },
+  {
+    method: "get",
+    path: "/jobs",
+    id: "listJobs",
+    summary: "List jobs, newest first.",
+    query: JobListQuery,
+    status: 200,
+    answer: pageOf(Job),
+  },
+  { method: "get", path: "/jobs/:id", id: "getJob", summary: "Read.", status: 200, answer: Job },
+  {
+    method: "delete",
+    path: "/jobs/:id",
+    id: "deleteJob",
+    summary: "Delete a job that does not run and that nothing started from.",
+    status: 204,
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/module",
+    id: "getModule",
+    summary: "The module's source, as posted.",
+    status: 200,
+    answerTypes: ["application/typescript"],
+  },
+  control("pause", "pauseJob", "Pause at the next batch boundary; release frees the worker too."),
+  control("resume", "resumeJob", "Go on; with a raised budget an ended job too."),
+  control("stop", "stopJob", "Stop for good, with a checkpoint."),
+  control("test", "testJob", "Test on a split."),
+  control("checkpoints", "saveCheckpoint", "Save a checkpoint now."),
+  control("rewind", "rewindJob", "Load a checkpoint back; a new take begins."),
+  control("hparams", "setHparams", "Change hyperparameters at a batch boundary.", "patch"),
+  {
+    method: "post",
+    path: "/jobs/:id/fork",
+    id: "forkJob",
+    summary: "Start a child on a selection of the samples.",
+    body: ForkBody,
+    status: 201,
+    answer: Job,
+  },
+  {
+    method: "post",
+    path: "/jobs/:id/merge",
+    id: "mergeJobs",
+    summary: "Make a child from this job and others.",
+    body: MergeBody,
+    status: 201,
+    answer: Job,
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/commands",
+    id: "listCommands",
+    summary: "Receipts of a job's commands.",
+    status: 200,
+    answer: pageOf(Receipt),
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/commands/:command",
+    id: "getCommand",
+    summary: "One receipt.",
+    status: 200,
+    answer: Receipt,
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/checkpoints",
+    id: "listCheckpoints",
+    summary: "Checkpoints of a job, newest first.",
+    status: 200,
+    answer: pageOf(Checkpoint),
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/checkpoints/:checkpoint",
+    id: "getCheckpoint",
+    summary: "The safetensors file of a checkpoint.",
+    status: 200,
+    answerTypes: ["application/octet-stream"],
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/metrics",
+    id: "getMetrics",
+    summary: "Series in min/max buckets.",
+    query: MetricsQuery,
+    status: 200,
+    answer: Metrics,
+    answerTypes: ["application/json", "text/csv"],
+  },
+  eventStream("/jobs/:id/events", "followJob", "Events of a job, from its beginning."),
+  eventStream("/sessions/:id/events", "followSession", "Events of a session, from now."),
+  eventStream("/events", "followAll", "All events, from now."),
+  {
+    method: "get",
+    path: "/sessions",
+    id: "listSessions",
+    summary: "List sessions.",
+    status: 200,
+    answer: pageOf(Session),
+  },
+  {
+    method: "get",
+    path: "/sessions/:id",
+    id: "getSession",
+    summary: "One session with its jobs.",
+    status: 200,
+    answer: Session,
+  },
+  {
+    method: "get",
+    path: "/healthz",
+    id: "live",
+    summary: "Whether the process answers.",
+    status: 200,
+    answer: Anything,
+  },
+  {
+    method: "get",
+    path: "/readyz",
+    id: "ready",
+    summary: "Whether it takes work; 503 when not.",
+    status: 200,
+    answer: Anything,
+  },
+];
