@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { PostedFile } from "./control_plane.ts";
 import { NotFoundError, UnprocessableError } from "./errors.ts";
 import type { CheckpointRecord } from "./job.ts";
@@ -78,8 +78,8 @@ class FileArtifactStore implements ArtifactStore {
   readonly temporaryDir: string;
 
   constructor(dataDir: string) {
-    this.jobsDir = join(dataDir, "jobs");
-    this.temporaryDir = join(dataDir, "tmp");
+    this.jobsDir = resolve(dataDir, "jobs");
+    this.temporaryDir = resolve(dataDir, "tmp");
   }
 
   async temporaryFile(): Promise<string> {
