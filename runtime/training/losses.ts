@@ -99,9 +99,9 @@ function functionLoss(compute: Exclude<Loss, string>): ResolvedLoss {
       throw new TypeError("a loss function that returns a scalar cannot weigh samples");
     },
     perSample(yTrue, yPred) {
-      const losses = tf.tidy<tf.Tensor1D | void>(() => {
+      const losses = tf.tidy<tf.Tensor1D | undefined>(() => {
         const losses = computed(yTrue, yPred);
-        if (losses.rank > 0) return sampleMeans(losses);
+        return losses.rank === 0 ? undefined : sampleMeans(losses);
       });
       return losses ?? null;
     },
