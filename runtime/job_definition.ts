@@ -1,6 +1,6 @@
 /** What a job module exports by default, and what its functions are given. */
 import type * as tf from "@tensorflow/tfjs";
-import type { Batch, Dataset } from "./data/dataset.ts";
+import type { Dataset } from "./data/dataset.ts";
 import type { JobConfig, PartialJobConfig } from "./protocol/job_config.ts";
 
 /** One tensor, or named tensors for several inputs or outputs. */
@@ -50,14 +50,6 @@ export interface JobData {
   train: Dataset;
   val?: Dataset | undefined;
   test?: Dataset | undefined;
-}
-
-/** What {@linkcode JobDefinition.trainStep} is given. */
-export interface TrainStepArguments {
-  model: Model;
-  optimizer: tf.Optimizer;
-  batch: Batch;
-  ctx: JobContext;
 }
 
 /** A job: its model, its data and its training. */

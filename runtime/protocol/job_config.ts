@@ -49,6 +49,14 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   onNonFinite: "pause",
 };
 
+/** The defaults, overlaid with each part in turn; an undefined field leaves what was there. */
+export function completeConfig(...parts: PartialJobConfig[]): JobConfig {
+  const given = parts.flatMap((part) =>
+    Object.entries(part).filter(([, value]) => value !== undefined)
+  );
+  return { ...DEFAULT_JOB_CONFIG, ...Object.fromEntries(given) };
+}
+
 /** A config key or value that cannot be used; `field` is named as the wire names it. */
 export class JobConfigError extends Error {
   override name = "JobConfigError";

@@ -75,7 +75,8 @@ function weightAt(
   name = variable.name,
   trainable = variable.trainable,
 ): Weight {
-  const last = name.split("/").at(-1)!.replace(/_\d+$/, "");
+  // A variable without a name of its own gets a number that counts the process's variables.
+  const last = name.split("/").at(-1)!.replace(/_\d+$/, "").replace(/^\d+$/, "weight");
   return { key: `${String(position).padStart(4, "0")}/${last}`, variable, trainable };
 }
 

@@ -1,0 +1,84 @@
+import { captureCheckpoint, saveCheckpoint } from "../checkpoints/checkpoint.ts";
+import type { TrainerChannel } from "../protocol/channel.ts";
+import type { LaunchContext } from "../protocol/commands.ts";
+import type { SaveReason } from "../protocol/events.ts";
+import type { TrainingRun } from "../training/training_run.ts";
+
+/** Ring checkpoints are at least this far apart, in ms; a save that was asked for never waits. */
+const RING_GAP_MS = 2_000;
+
+/** Writes an attempt's checkpoints, numbers them, and announces each one. */
+export class CheckpointWriter {
+  #next: number;
+  #lastSaved = -Infinity;
+  /** The newest checkpoint and the step it stands at; null before the first. */
+  newest: { checkpoint: number; step: number } | null;
+  readonly #context: LaunchContext;
+  readonly #channel: TrainerChannel;
+
+  constructor(context: LaunchContext, channel: TrainerChannel) {
+    this.#context = context;
+    this.#channel = channel;
+    this.#next = context.next_checkpoint;
+    this.newest = null;
+  }
+
+  /** Saves when the cadence says so. A disk that refuses is reported, and training goes on. */
+  async saveIfDue(run: TrainingRun): Promise<void> {
+    const every = run.config.ckptEverySteps;
+    if (every === null || run.step % every !== 0) return;
+    if (performance.now() - this.#lastSaved < RING_GAP_MS) return;
+    try {
+      await this.save(run, "cadence", null);
+    } catch (error) {
+      this.reportFailure(error, run.step);
+    }
+  }
+
+  /** Says that a checkpoint could not be written. */
+  reportFailure(error: unknown, step: number): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `checkpoint not saved: ${reason}`;
+    this.#channel.emit("error", { message, stack: null, fatal: false, phase: "checkpoint", step });
+  }
+
+  /** The newest checkpoint if it stands at this very step, else a new one. */
+  async saveOnce(run: TrainingRun, reason: SaveReason): Promise<number> {
+    const { newest } = this;
+    if (newest !== null && newest.step === run.step) return newest.checkpoint;
+    return await this.save(run, reason, null);
+  }
+
+  /** Saves now. @throws when the disk refuses; the number is used again then. */
+  async save(run: TrainingRun, reason: SaveReason, label: string | null): Promise<number> {
+    const checkpoint = this.#next;
+    const file = `${String(checkpoint).padStart(6, "0")}.safetensors`;
+    const { handle, optimizer, indices, step, axisStep, epoch } = run;
+    const { run_id, session_id, module } = this.#context;
+    const snapshot = captureCheckpoint({
+      handle,
+      optimizer,
+      indices,
+      state: { ...run.captureState(), job: run_id, session: session_id, module: module.sha256 },
+    });
+    const { bytes, sha256 } = await saveCheckpoint(
+      `${this.#context.checkpoint_dir}/${file}`,
+      snapshot,
+    );
+    this.#next++;
+    this.#lastSaved = performance.now();
+    this.newest = { checkpoint, step };
+    this.#channel.emit("checkpoint_saved", {
+      checkpoint,
+      step,
+      axis_step: axisStep,
+      epoch,
+      file,
+      bytes,
+      sha256,
+      reason,
+      label,
+    });
+    return checkpoint;
+  }
+}

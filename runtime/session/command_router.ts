@@ -1,0 +1,98 @@
+import {
+  type Applied,
+  type Command,
+  COMMAND_PAYLOADS,
+  type CommandName,
+  type CommandPayload,
+  type CommandResults,
+  type ReplayCommand,
+  TRAJECTORY_COMMANDS,
+} from "../protocol/commands.ts";
+import { loadCkpt } from "./handlers/load_ckpt.ts";
+import { pause } from "./handlers/pause.ts";
+import { resume } from "./handlers/resume.ts";
+import { saveCkpt } from "./handlers/save_ckpt.ts";
+import { setHparams } from "./handlers/set_hparams.ts";
+import { stop } from "./handlers/stop.ts";
+import { test } from "./handlers/test.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * Carries out one command. It calls `applied` when nothing can refuse it any more and before it
+ * changes anything: that is the moment the log remembers.
+ */
+export type Handler<C extends CommandName> = (
+  session: Session,
+  payload: CommandPayload<C>,
+  applied: () => void,
+) => Promise<Omit<CommandResults[C], keyof Applied>>;
+
+const HANDLERS: { readonly [C in CommandName]: Handler<C> } = {
+  pause,
+  resume,
+  stop,
+  save_ckpt: saveCkpt,
+  load_ckpt: loadCkpt,
+  test,
+  set_hparams: setHparams,
+};
+
+/** Takes commands off the line at the batch boundary, carries them out, replies to each. */
+export class CommandRouter {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Carries out every command that has arrived. */
+  async drain(): Promise<void> {
+    const { channel } = this.#session;
+    for (let command = channel.poll(); command !== null; command = channel.poll()) {
+      await this.#carryOut(command);
+    }
+  }
+
+  /** Carries out a command that the log already has: no announcement, no reply. */
+  async replay({ command, payload }: ReplayCommand): Promise<void> {
+    this.#session.run.enterPhase("command", this.#session.run.axisStep);
+    await this.#handle(command, COMMAND_PAYLOADS[command].parse(payload), () => {});
+  }
+
+  async #carryOut({ id, cmd, payload }: Command): Promise<void> {
+    const { channel, run } = this.#session;
+    let at: Applied | null = null;
+    let announced = 0;
+    const applied = () => {
+      at = { applied_at_step: run.step, epoch: run.epoch };
+      announced = channel.emit("command_applied", {
+        command_id: id,
+        command: cmd,
+        payload,
+        ...at,
+      });
+    };
+    try {
+      run.enterPhase("command", run.axisStep);
+      const result = await this.#handle(cmd, payload, applied);
+      if (changesTrajectory(cmd)) await channel.durable(announced);
+      channel.reply(id, { ...at ?? {}, ...result });
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : new Error(String(error));
+      channel.fail(id, name, message);
+    }
+  }
+
+  #handle<C extends CommandName>(
+    command: C,
+    payload: CommandPayload<C>,
+    applied: () => void,
+  ): ReturnType<Handler<C>> {
+    const handler: Handler<C> = HANDLERS[command];
+    return handler(this.#session, payload, applied) as ReturnType<Handler<C>>;
+  }
+}
+
+function changesTrajectory(command: CommandName): boolean {
+  return (TRAJECTORY_COMMANDS as readonly CommandName[]).includes(command);
+}

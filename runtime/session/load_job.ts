@@ -1,0 +1,123 @@
+import { toFileUrl } from "@std/path";
+import type * as tf from "@tensorflow/tfjs";
+import type { Dataset } from "../data/dataset.ts";
+import { datasetHash } from "../data/fingerprint.ts";
+import { keyedStream } from "../determinism/rng.ts";
+import type { SeededRandom } from "../determinism/seeded_math_random.ts";
+import type { JobContext, JobData, JobDefinition } from "../job_definition.ts";
+import type { LaunchContext } from "../protocol/commands.ts";
+import {
+  completeConfig,
+  type JobConfig,
+  parseModuleConfig,
+  parseWireConfig,
+} from "../protocol/job_config.ts";
+import { resolveLoss } from "../training/losses.ts";
+import { modelHandle } from "../training/model_handle.ts";
+import { type Splits, TrainingRun } from "../training/training_run.ts";
+import { PhaseError } from "./phase_error.ts";
+
+/** A job's module, loaded: its run at step 0 and the fingerprint of its data. */
+export interface LoadedJob {
+  definition: JobDefinition;
+  run: TrainingRun;
+  datasetHash: string;
+}
+
+/**
+ * Imports the module and builds its data, model and optimizer, each with its own random stream.
+ *
+ * @throws {PhaseError} that names the phase which failed and keeps the module's own error.
+ */
+export async function loadJob(
+  context: LaunchContext,
+  random: SeededRandom,
+  log: (message: string) => void,
+): Promise<LoadedJob> {
+  const definition = await PhaseError.in("import", () => importDefinition(context.module.path));
+  const config = await PhaseError.in("config", () => effectiveConfig(definition, context));
+  const phase = (name: "setup" | "init", key: number) =>
+    random.rekey(keyedStream(config.seed, name, key));
+
+  phase("setup", 0);
+  const data = await PhaseError.in(
+    "data",
+    async () => checkedSplits(await definition.data(jobContext(context, config, log))),
+  );
+  phase("init", 0);
+  const handle = await PhaseError.in("model", async () => modelHandle(await definition.model()));
+  phase("init", 1);
+  const optimizer = await PhaseError.in("optimizer", () => buildOptimizer(definition));
+  const loss = await PhaseError.in("loss", () => resolveLoss(definition.loss));
+  const run = new TrainingRun({ handle, optimizer, loss, data, config, random });
+  return { definition, run, datasetHash: await datasetHash(data.train, data.val, data.test) };
+}
+
+/** A new optimizer as the module makes it. */
+export function buildOptimizer(definition: JobDefinition): tf.Optimizer {
+  const optimizer = definition.optimizer();
+  if (typeof optimizer?.applyGradients !== "function") {
+    throw new TypeError("optimizer() must return a tf.Optimizer, such as tf.train.adam(1e-3)");
+  }
+  return optimizer;
+}
+
+async function importDefinition(path: string): Promise<JobDefinition> {
+  const url: string = toFileUrl(path).href;
+  const { default: definition } = await import(url) as { default?: Partial<JobDefinition> };
+  if (definition === null || typeof definition !== "object") {
+    throw new TypeError("the module's default export must be what defineJob({ ... }) returns");
+  }
+  for (const name of ["model", "optimizer", "data"] as const) {
+    if (typeof definition[name] !== "function") {
+      throw new TypeError(`defineJob: ${name} must be a function`);
+    }
+  }
+  if (definition.loss === undefined) throw new TypeError("defineJob: loss is missing");
+  return definition as JobDefinition;
+}
+
+function effectiveConfig(definition: JobDefinition, context: LaunchContext): JobConfig {
+  return completeConfig(
+    parseModuleConfig({ ...definition.config }),
+    parseWireConfig(context.config),
+  );
+}
+
+function jobContext(
+  context: LaunchContext,
+  config: JobConfig,
+  log: (message: string) => void,
+): JobContext {
+  const paths = new Map(context.files.map(({ name, path }) => [name, path]));
+  return {
+    seed: context.membership_seed ?? config.seed,
+    config,
+    log: (...parts) => log(parts.map(String).join(" ")),
+    file: (name) => {
+      const path = paths.get(name);
+      if (path === undefined) {
+        const there = paths.size === 0 ? "none" : [...paths.keys()].join(", ");
+        throw new Error(`no file "${name}" was posted with the job; posted: ${there}`);
+      }
+      return Deno.readFile(path);
+    },
+  };
+}
+
+function checkedSplits(data: Partial<JobData> | null): Splits {
+  const split = (name: "train" | "val" | "test"): Dataset | null => {
+    const dataset = data?.[name];
+    if (dataset === undefined || dataset === null) return null;
+    const { length, batch } = dataset;
+    if (!Number.isInteger(length) || length < 1 || typeof batch !== "function") {
+      throw new TypeError(
+        `data().${name} must be a dataset: { length >= 1, batch(indices) }, such as tensorDataset(xs, ys)`,
+      );
+    }
+    return dataset;
+  };
+  const train = split("train");
+  if (train === null) throw new TypeError("data() must return { train, val?, test? }");
+  return { train, val: split("val"), test: split("test") };
+}

@@ -1,0 +1,54 @@
+import { setImmediate } from "node:timers";
+import type { TrainerChannel } from "../protocol/channel.ts";
+
+/** How long training may run between two looks at the command line, in ms. */
+const LOOK_EVERY_MS = 4;
+
+/**
+ * The batch boundary at which commands take effect. While nothing is asked it costs one clock read
+ * a step; once in a few milliseconds it lets the event loop bring commands in.
+ */
+export class PauseGate {
+  #lastLook = performance.now();
+  readonly #channel: TrainerChannel;
+  readonly #drain: () => Promise<void>;
+
+  /** @param drain Carries out every command that has arrived. */
+  constructor(channel: TrainerChannel, drain: () => Promise<void>) {
+    this.#channel = channel;
+    this.#drain = drain;
+  }
+
+  /** Whether it is time to {@linkcode look}. */
+  get due(): boolean {
+    return performance.now() - this.#lastLook >= LOOK_EVERY_MS;
+  }
+
+  /** Lets commands come in and carries them out. */
+  async look(): Promise<void> {
+    await this.breathe();
+    await this.#drain();
+    this.#lastLook = performance.now();
+  }
+
+  /** Lets commands come in, and events out, without carrying anything out. */
+  async breathe(): Promise<void> {
+    this.#channel.flush();
+    await turn();
+    this.#lastLook = performance.now();
+  }
+
+  /** Holds training, commands still being carried out, for as long as `held` says. */
+  async hold(held: () => boolean): Promise<void> {
+    while (held() && !this.#channel.ended) {
+      await this.#channel.waitForCommand();
+      await this.#drain();
+    }
+    this.#lastLook = performance.now();
+  }
+}
+
+/** One turn of the event loop: input that is there is read. 4 us, where `setTimeout(0)` takes 2 ms. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

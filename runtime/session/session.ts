@@ -1,0 +1,235 @@
+import { buildOptimizer } from "./load_job.ts";
+import type { JobDefinition } from "../job_definition.ts";
+import type { TrainerChannel } from "../protocol/channel.ts";
+import type { LaunchContext, TestResult } from "../protocol/commands.ts";
+import type { SaveReason } from "../protocol/events.ts";
+import { evaluate } from "../training/evaluate.ts";
+import { type LoopHooks, type StepReport, trainLoop } from "../training/train_loop.ts";
+import { noTotals, type TrainingRun } from "../training/training_run.ts";
+import { CheckpointWriter } from "./checkpoint_writer.ts";
+import { CommandRouter } from "./command_router.ts";
+import { PauseGate } from "./pause_gate.ts";
+import { PhaseError } from "./phase_error.ts";
+import { Replay } from "./replay.ts";
+
+/** What a session is made of. */
+export interface SessionParts {
+  context: LaunchContext;
+  channel: TrainerChannel;
+  definition: JobDefinition;
+  run: TrainingRun;
+}
+
+/** How a session ended. `released`: the line closed, the job goes on in a later worker. */
+export type SessionEnd = "max_steps" | "max_epochs" | "stopped" | "released";
+
+/**
+ * One attempt of a job in its worker: the training run, the gate at which commands take effect, the
+ * checkpoints it writes. Its goal is running, paused or stopping; only commands, and a loss that is
+ * not finite, change it, always at a batch boundary.
+ */
+export class Session {
+  goal: "running" | "paused" | "stopping";
+  readonly run: TrainingRun;
+  readonly channel: TrainerChannel;
+  readonly checkpoints: CheckpointWriter;
+  readonly gate: PauseGate;
+  readonly serving: boolean;
+  readonly #definition: JobDefinition;
+  readonly #router: CommandRouter;
+  readonly #replay: Replay;
+  /** The job was paused before this worker began, and has yet to say so. */
+  #restoresPause: boolean;
+
+  constructor({ context, channel, definition, run }: SessionParts) {
+    this.run = run;
+    this.channel = channel;
+    this.#definition = definition;
+    this.serving = context.goal === "serve";
+    this.goal = context.goal === "running" ? "running" : "paused";
+    this.#restoresPause = context.goal === "paused";
+    this.checkpoints = new CheckpointWriter(context, channel);
+    this.#router = new CommandRouter(this);
+    this.#replay = new Replay(context.replay);
+    this.gate = new PauseGate(channel, () => this.#router.drain());
+  }
+
+  /** Trains until the budget is spent, or somebody stops or releases the job. */
+  async train(): Promise<SessionEnd> {
+    const reason = await trainLoop(this.run, this.#hooks());
+    if (reason === "left" && this.goal !== "stopping") return "released";
+    if (reason !== "left") await this.#finish();
+    const end = reason === "left" ? "stopped" : reason;
+    this.channel.emit("trainingFinished", { ...this.position, reason: end });
+    return end;
+  }
+
+  /** Answers commands at the checkpoint and trains nothing, until the line closes. */
+  async serve(): Promise<SessionEnd> {
+    await this.#replayDue();
+    await this.gate.hold(() => this.goal !== "stopping");
+    return "released";
+  }
+
+  /** The job's own step and epoch. */
+  get position(): { step: number; epoch: number } {
+    return { step: this.run.step, epoch: this.run.epoch };
+  }
+
+  /** An optimizer with no state, as the module makes it. */
+  freshOptimizer(): TrainingRun["optimizer"] {
+    return buildOptimizer(this.#definition);
+  }
+
+  /** Saves unless the newest checkpoint is of this step; null, and an event, if the disk refuses. */
+  async trySave(reason: SaveReason): Promise<number | null> {
+    if (this.#replaying) return null;
+    try {
+      return await this.checkpoints.saveOnce(this.run, reason);
+    } catch (error) {
+      this.checkpoints.reportFailure(error, this.run.step);
+      return null;
+    }
+  }
+
+  /** Tests a split at the weights as they are. @throws {Error} when the job has no such split. */
+  async test(
+    split: "train" | "val" | "test",
+    label: string | null,
+    type: "test_complete" | "auto_test_complete",
+  ): Promise<TestResult> {
+    const dataset = this.run.data[split];
+    if (dataset === null) throw new Error(`the job's data() gives no ${split} split`);
+    const { step } = this.run;
+    const { samples, loss, accuracy } = await evaluate(
+      this.run,
+      dataset,
+      async ({ batch, batches, loss }) => {
+        this.channel.emit("testStep", { step, split, batch, batches, loss });
+        if (this.gate.due) await this.gate.breathe();
+      },
+    );
+    const newest = this.checkpoints.newest;
+    const checkpoint = label === null
+      ? newest?.step === step ? newest.checkpoint : null
+      : await this.checkpoints.save(this.run, "explicit", label);
+    const result = { split, samples, loss, accuracy, metrics: {}, checkpoint };
+    this.channel.emit(type, { ...this.position, ...result, label });
+    return result;
+  }
+
+  get #replaying(): boolean {
+    return this.#replay.active(this.run.step);
+  }
+
+  #hooks(): LoopHooks {
+    return {
+      gate: () => this.#passGate(),
+      onStep: (report) => this.#onStep(report),
+      onEpochEnd: () => this.#onEpochEnd(),
+      checkpoint: () => this.#replaying ? undefined : this.checkpoints.saveIfDue(this.run),
+    };
+  }
+
+  async #passGate(): Promise<"go on" | "leave"> {
+    if (this.#replaying) {
+      await this.#replayDue();
+      if (this.#replaying) {
+        if (this.gate.due) await this.gate.breathe();
+        return this.channel.ended ? "leave" : "go on";
+      }
+    }
+    if (this.gate.due) await this.gate.look();
+    if (this.goal === "paused") await this.#hold();
+    return this.goal === "stopping" || this.channel.ended ? "leave" : "go on";
+  }
+
+  async #hold(): Promise<void> {
+    if (this.#restoresPause) {
+      this.#restoresPause = false;
+      const checkpoint = await this.trySave("pause");
+      this.channel.emit("paused", { ...this.position, reason: "command", checkpoint });
+    }
+    await this.gate.hold(() => this.goal === "paused");
+  }
+
+  async #replayDue(): Promise<void> {
+    for (const command of this.#replay.due(() => this.run.step)) {
+      await this.#router.replay(command);
+    }
+  }
+
+  async #onStep(report: StepReport): Promise<void> {
+    const { run } = this;
+    addToTotals(run, report);
+    this.channel.emit("trainStep", {
+      step: run.step,
+      axis_step: run.axisStep,
+      epoch: run.epoch,
+      loss: report.loss,
+      val_loss: run.valLoss,
+      accuracy: report.accuracy,
+      lr: run.hparams.lr,
+      grad_norm: report.gradNorm,
+      weight_norm: report.weightNorm,
+      activation_zero_frac: null,
+      throughput: report.throughput,
+      mem_vram: null,
+      gpu_util: null,
+    });
+    if (!report.applied) await this.#onNonFinite(report);
+  }
+
+  async #onNonFinite({ loss, gradNorm }: StepReport): Promise<void> {
+    const { step, config } = this.run;
+    const what = Number.isFinite(loss) ? `the gradient norm is ${gradNorm}` : `the loss is ${loss}`;
+    const message = `${what} at step ${step}; the update was left out`;
+    if (config.onNonFinite === "fail") throw PhaseError.from("train", new Error(message));
+    this.channel.emit("error", { message, stack: null, fatal: false, phase: "train", step });
+    if (this.#replaying || this.goal !== "running") return;
+    this.goal = "paused";
+    const checkpoint = await this.trySave("pause");
+    this.channel.emit("paused", { ...this.position, reason: "non_finite", checkpoint });
+  }
+
+  async #onEpochEnd(): Promise<void> {
+    const { run } = this;
+    const { samples, loss, correct } = run.totals;
+    this.channel.emit("epoch_end", {
+      ...this.position,
+      loss: samples === 0 ? null : loss / samples,
+      accuracy: samples === 0 || correct === null ? null : correct / samples,
+    });
+    run.totals = noTotals();
+    const every = run.config.valEveryNEpochs;
+    if (every > 0 && run.epoch % every === 0) await this.#validate();
+  }
+
+  async #validate(): Promise<void> {
+    const { run } = this;
+    if (run.data.val === null) return;
+    const { samples, loss, accuracy } = await evaluate(run, run.data.val, async () => {
+      if (this.gate.due) await this.gate.breathe();
+    });
+    run.valLoss = loss;
+    const figures = { samples, val_loss: loss, val_accuracy: accuracy, metrics: {} };
+    this.channel.emit("validation", { ...this.position, ...figures });
+  }
+
+  async #finish(): Promise<void> {
+    await this.trySave("final");
+    if (this.run.config.testAfter && this.run.data.test !== null) {
+      await this.test("test", null, "auto_test_complete");
+    }
+  }
+}
+
+function addToTotals(run: TrainingRun, { loss, accuracy, samples }: StepReport): void {
+  if (!Number.isFinite(loss)) return;
+  const { totals } = run;
+  totals.samples += samples;
+  totals.loss += loss * samples;
+  totals.correct = accuracy === null || totals.correct === null
+    ? null
+    : totals.correct + Math.round(accuracy * samples);
+}

@@ -1,0 +1,118 @@
+import type * as tf from "@tensorflow/tfjs";
+import {
+  loadCheckpoint,
+  type LoadedCheckpoint,
+  restoreCheckpoint,
+} from "../checkpoints/checkpoint.ts";
+import { perSampleLosses } from "../inspection/per_sample_loss.ts";
+import { needsLosses, resolveSelection } from "../inspection/selection.ts";
+import { assignWeights } from "../merging/assign_weights.ts";
+import { mergeWeights } from "../merging/strategies.ts";
+import type { CheckpointReference, LaunchContext } from "../protocol/commands.ts";
+import { MERGE_STRATEGIES, type MergeStrategy } from "../protocol/merge_strategy.ts";
+import type { Selection } from "../protocol/selection.ts";
+import { RunState } from "../training/run_state.ts";
+import type { TrainingRun } from "../training/training_run.ts";
+
+/** Tells how far a scan is: `done` of `total` samples. */
+export type ScanProgress = (done: number, total: number) => void;
+
+type Start = LaunchContext["start"];
+type StartFrom<F extends Start["from"]> = Extract<Start, { from: F }>;
+
+/** Puts a fresh run where its launch says it starts. */
+export async function startRun(
+  run: TrainingRun,
+  start: Start,
+  progress: ScanProgress,
+): Promise<void> {
+  switch (start.from) {
+    case "scratch":
+      return;
+    case "checkpoint":
+      return restoreRun(run, run.optimizer, await load(start.checkpoint));
+    case "fork":
+      return await startFork(run, start, progress);
+    case "merge":
+      return await startMerge(run, start);
+  }
+}
+
+/** Puts a run where one of the job's own checkpoints stands; `optimizer` has no state yet. */
+export function restoreRun(
+  run: TrainingRun,
+  optimizer: tf.Optimizer,
+  loaded: LoadedCheckpoint,
+): void {
+  const state = RunState.parse(restoreCheckpoint(loaded, { handle: run.handle, optimizer }));
+  run.optimizer = optimizer;
+  run.restoreState(state, loaded.indices);
+}
+
+function load({ path, sha256 }: CheckpointReference): Promise<LoadedCheckpoint> {
+  return loadCheckpoint(path, sha256);
+}
+
+async function startFork(
+  run: TrainingRun,
+  start: StartFrom<"fork">,
+  progress: ScanProgress,
+): Promise<void> {
+  const { lr: ownLr } = run.hparams;
+  const loaded = await load(start.checkpoint);
+  const optimizer = start.optimizer === "keep" ? run.optimizer : null;
+  const state = RunState.parse(restoreCheckpoint(loaded, { handle: run.handle, optimizer }));
+  const overrides = new Set(start.overrides ?? []);
+  run.hparams = {
+    lr: (overrides.has("lr") ? ownLr : state.hparams.lr) * start.lr_mul,
+    gradClipNorm: overrides.has("grad_clip_norm")
+      ? run.config.gradClipNorm
+      : state.hparams.grad_clip_norm,
+  };
+  run.originStep = start.origin_step;
+  run.indices = loaded.indices;
+  if (start.selection.kind === "all" && !overrides.has("batch_size") && !overrides.has("seed")) {
+    run.drawFrom(loaded.indices, state.sampler);
+    return;
+  }
+  const selected = await select(run, start.selection, progress);
+  run.drawFrom(selected, { epoch: state.sampler.epoch + 1, cursor: 0 });
+}
+
+/** Positions in the training split, out of those that the parent trained on. */
+async function select(
+  run: TrainingRun,
+  selection: Selection,
+  progress: ScanProgress,
+): Promise<Int32Array | null> {
+  const { indices: parent, data, handle, loss, config } = run;
+  if (selection.kind === "all") return parent;
+  const count = parent?.length ?? data.train.length;
+  run.enterPhase("selection", run.originStep);
+  const losses = needsLosses(selection)
+    ? await perSampleLosses({
+      handle,
+      loss,
+      dataset: data.train,
+      ...(parent === null ? {} : { indices: parent }),
+      batchSize: Math.max(config.batchSize, 256),
+      onProgress: progress,
+    })
+    : null;
+  const picked = resolveSelection(selection, losses, count);
+  return parent === null ? picked : picked.map((position) => parent[position]!);
+}
+
+async function startMerge(run: TrainingRun, start: StartFrom<"merge">): Promise<void> {
+  const parents: LoadedCheckpoint[] = [];
+  for (const reference of start.checkpoints) parents.push(await load(reference));
+  const strategy = start.strategy as MergeStrategy;
+  const params = MERGE_STRATEGIES[strategy].parse(start.params);
+  const merged = mergeWeights(strategy, parents.map((parent) => parent.weights()), params);
+  assignWeights(run.handle, merged);
+  const path = parents[0]!;
+  const state = RunState.parse(path.state);
+  run.originStep = start.origin_step;
+  run.hparams = { lr: state.hparams.lr, gradClipNorm: state.hparams.grad_clip_norm };
+  run.drawFrom(path.indices, { epoch: state.sampler.epoch + 1, cursor: 0 });
+}

@@ -1,0 +1,57 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Dataset } from "../data/dataset.ts";
+import { countCorrect } from "./metrics.ts";
+import type { TrainingRun } from "./training_run.ts";
+
+/** A split, evaluated. The loss is a mean over samples; accuracy is in [0, 1]. */
+export interface Evaluation {
+  samples: number;
+  loss: number | null;
+  accuracy: number | null;
+}
+
+/** What {@linkcode evaluate} tells while it goes, once a batch. */
+export interface EvaluationProgress {
+  batch: number;
+  batches: number;
+  loss: number;
+}
+
+const SMALLEST_BATCH = 256;
+
+/**
+ * Mean loss and accuracy of a dataset in inference mode, in dataset order. Neither the weights nor
+ * what training draws from `Math.random` afterwards is touched.
+ */
+export async function evaluate(
+  run: TrainingRun,
+  dataset: Dataset,
+  onBatch?: (progress: EvaluationProgress) => void | Promise<void>,
+): Promise<Evaluation> {
+  const size = Math.max(run.config.batchSize, SMALLEST_BATCH);
+  const batches = Math.ceil(dataset.length / size);
+  let lossSum = 0;
+  let correctSum: number | null = 0;
+  run.enterPhase("evaluate", run.axisStep);
+  for (let index = 0; index < batches; index++) {
+    const first = index * size;
+    const count = Math.min(size, dataset.length - first);
+    const batch = await dataset.batch(Int32Array.from({ length: count }, (_, i) => first + i));
+    let correct: number | null = null;
+    const loss = tf.tidy(() => {
+      const predictions = run.handle.apply(batch.xs, false);
+      correct = countCorrect(batch.ys, predictions);
+      return run.loss.mean(batch.ys, predictions, batch.weights).dataSync()[0]!;
+    });
+    tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
+    lossSum += loss * count;
+    correctSum = correct === null || correctSum === null ? null : correctSum + correct;
+    await onBatch?.({ batch: index + 1, batches, loss });
+  }
+  const mean = lossSum / dataset.length;
+  return {
+    samples: dataset.length,
+    loss: Number.isFinite(mean) ? mean : null,
+    accuracy: correctSum === null ? null : correctSum / dataset.length,
+  };
+}

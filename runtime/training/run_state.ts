@@ -1,0 +1,22 @@
+import { z } from "zod";
+
+const count = z.number().int().min(0);
+
+/** The state that a checkpoint's metadata holds; see `TrainingRun.captureState`. */
+export const RunState = z.looseObject({
+  numerics_version: count,
+  seed: count,
+  step: count,
+  origin_step: count,
+  axis_step: count,
+  epoch: count,
+  sampler: z.strictObject({ epoch: count, cursor: count }),
+  hparams: z.strictObject({
+    lr: z.number().positive(),
+    grad_clip_norm: z.number().positive().nullable(),
+  }),
+  val_loss: z.number().nullable(),
+  totals: z.strictObject({ samples: count, loss: z.number(), correct: z.number().nullable() }),
+});
+/** The state that a checkpoint's metadata holds. */
+export type RunState = z.infer<typeof RunState>;

@@ -1,0 +1,54 @@
+import * as tf from "@tensorflow/tfjs";
+import { l2Norm } from "./norms.ts";
+import { type StepOutcome, trainStep } from "./train_step.ts";
+import type { TrainingRun } from "./training_run.ts";
+
+/** A finished step with what the loop measured around it. */
+export interface StepReport extends StepOutcome {
+  /** Global L2 norm of the trainable weights after the update. */
+  weightNorm: number;
+  /** Samples a second, data included. */
+  throughput: number;
+}
+
+/** What happens at the batch boundary. */
+export interface LoopHooks {
+  /** After each step, before the gate. */
+  onStep(report: StepReport): void | Promise<void>;
+  /** After the last step of an epoch; `run.epoch` has been raised. */
+  onEpochEnd(): Promise<void>;
+  /** Commands take effect here. `leave` ends the loop. */
+  gate(): Promise<"go on" | "leave"> | "go on";
+  /** Ring checkpoints. */
+  checkpoint(): void | Promise<void>;
+}
+
+/** Trains until a budget is spent or the gate says to leave; answers why it ended. */
+export async function trainLoop(
+  run: TrainingRun,
+  hooks: LoopHooks,
+): Promise<"max_steps" | "max_epochs" | "left"> {
+  while (true) {
+    if (await hooks.gate() === "leave") return "left";
+    const spent = run.spent;
+    if (spent !== null) return spent;
+
+    const began = performance.now();
+    const { indices, epoch, batch: number, endsEpoch } = run.sampler.next();
+    run.enterPhase("data", epoch, number);
+    const batch = await run.data.train.batch(indices);
+    run.enterPhase("step", run.axisStep);
+    const outcome = trainStep(run, batch);
+    tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
+    run.step++;
+
+    const weightNorm = l2Norm(run.handle.trainable);
+    const throughput = outcome.samples * 1000 / (performance.now() - began);
+    await hooks.onStep({ ...outcome, weightNorm, throughput });
+    if (endsEpoch) {
+      run.epoch++;
+      await hooks.onEpochEnd();
+    }
+    await hooks.checkpoint();
+  }
+}

@@ -1,0 +1,149 @@
+import type * as tf from "@tensorflow/tfjs";
+import { learningRateOf, setLearningRate } from "../checkpoints/learning_rate.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { keyedStream, NUMERICS_VERSION, type Purpose } from "../determinism/rng.ts";
+import { Sampler, type SamplerState } from "../determinism/sampler.ts";
+import type { SeededRandom } from "../determinism/seeded_math_random.ts";
+import type { JobConfig } from "../protocol/job_config.ts";
+import type { JsonObject } from "../protocol/json.ts";
+import type { ResolvedLoss } from "./losses.ts";
+import type { ModelHandle } from "./model_handle.ts";
+import type { RunState } from "./run_state.ts";
+
+/** The splits of a job. */
+export interface Splits {
+  train: Dataset;
+  val: Dataset | null;
+  test: Dataset | null;
+}
+
+/** What a training run is made of. */
+export interface TrainingParts {
+  handle: ModelHandle;
+  optimizer: tf.Optimizer;
+  loss: ResolvedLoss;
+  data: Splits;
+  config: JobConfig;
+  random: SeededRandom;
+}
+
+/** Hyperparameters that may change while a run trains. */
+export interface LiveHparams {
+  lr: number;
+  gradClipNorm: number | null;
+}
+
+/** Sums over the finite steps of one epoch. `correct` is null where the loss has no classes. */
+export interface EpochTotals {
+  samples: number;
+  loss: number;
+  correct: number | null;
+}
+
+/** The totals of an epoch that has just begun. */
+export function noTotals(): EpochTotals {
+  return { samples: 0, loss: 0, correct: 0 };
+}
+
+/**
+ * One model in training: everything that has a position, captured and restored as a pair.
+ *
+ * `step` and `epoch` count the job's own; `axisStep` goes on from where a child began, and is what
+ * random streams are keyed by.
+ */
+export class TrainingRun {
+  readonly handle: ModelHandle;
+  readonly loss: ResolvedLoss;
+  readonly data: Splits;
+  config: JobConfig;
+  optimizer: tf.Optimizer;
+  gradClipNorm: number | null;
+  step = 0;
+  epoch = 0;
+  originStep = 0;
+  valLoss: number | null = null;
+  /** Sums over the steps of the current epoch so far. */
+  totals: EpochTotals = noTotals();
+  /** Positions in the training split that this run draws from; null for all. */
+  indices: Int32Array | null = null;
+  sampler: Sampler;
+  readonly #random: SeededRandom;
+
+  constructor(parts: TrainingParts) {
+    this.handle = parts.handle;
+    this.optimizer = parts.optimizer;
+    this.loss = parts.loss;
+    this.data = parts.data;
+    this.config = parts.config;
+    this.gradClipNorm = parts.config.gradClipNorm;
+    this.#random = parts.random;
+    this.sampler = this.#samplerAt({ epoch: 0, cursor: 0 });
+    if (parts.config.lr !== null) setLearningRate(this.optimizer, parts.config.lr);
+  }
+
+  /** Step on the axis that a child shares with its parents. */
+  get axisStep(): number {
+    return this.originStep + this.step;
+  }
+
+  get hparams(): LiveHparams {
+    return { lr: learningRateOf(this.optimizer), gradClipNorm: this.gradClipNorm };
+  }
+
+  set hparams(hparams: LiveHparams) {
+    setLearningRate(this.optimizer, hparams.lr);
+    this.gradClipNorm = hparams.gradClipNorm;
+  }
+
+  /** Which budget is spent, or null while there is more to train. */
+  get spent(): "max_steps" | "max_epochs" | null {
+    if (this.config.maxSteps !== null && this.step >= this.config.maxSteps) return "max_steps";
+    return this.epoch >= this.config.maxEpochs ? "max_epochs" : null;
+  }
+
+  /** Draws from these positions of the training split; null for all of it. */
+  drawFrom(indices: Int32Array | null, state: SamplerState): void {
+    this.indices = indices;
+    this.sampler = this.#samplerAt(state);
+  }
+
+  /** Starts the stream that `Math.random` draws from until the next phase begins. */
+  enterPhase(purpose: Purpose, ...keys: number[]): void {
+    this.#random.rekey(keyedStream(this.config.seed, purpose, ...keys));
+  }
+
+  /** The position of everything but tensors, as a checkpoint keeps it. */
+  captureState(): JsonObject {
+    const { lr, gradClipNorm } = this.hparams;
+    return {
+      numerics_version: NUMERICS_VERSION,
+      seed: this.config.seed,
+      step: this.step,
+      origin_step: this.originStep,
+      axis_step: this.axisStep,
+      epoch: this.epoch,
+      sampler: { ...this.sampler.capture() },
+      hparams: { lr, grad_clip_norm: gradClipNorm },
+      val_loss: this.valLoss,
+      totals: { ...this.totals },
+    };
+  }
+
+  /** The counterpart of {@linkcode captureState}, after the tensors have been restored. */
+  restoreState(state: RunState, indices: Int32Array | null): void {
+    this.step = state.step;
+    this.originStep = state.origin_step;
+    this.epoch = state.epoch;
+    this.valLoss = state.val_loss;
+    this.totals = { ...state.totals };
+    this.hparams = { lr: state.hparams.lr, gradClipNorm: state.hparams.grad_clip_norm };
+    this.drawFrom(indices, state.sampler);
+  }
+
+  #samplerAt(state: SamplerState): Sampler {
+    const indices = this.indices ??
+      Int32Array.from({ length: this.data.train.length }, (_, i) => i);
+    const { batchSize, seed } = this.config;
+    return new Sampler({ indices, batchSize, seed, state });
+  }
+}
