@@ -151,6 +151,8 @@ export const LaunchContext = z.strictObject({
       selection: Selection,
       optimizer: z.enum(["keep", "fresh"]),
       lr_mul: z.number().positive(),
+      /** Config keys that the fork request set itself; they win over what the checkpoint holds. */
+      overrides: z.array(z.string()).optional(),
     }),
     /** Begin a child as the mean of its parents. `origin_step` is their greatest axis step. */
     z.strictObject({
