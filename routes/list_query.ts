@@ -1,0 +1,26 @@
+import type { Context } from "hono";
+import { JobState } from "../jobs/job.ts";
+import type { MetricPoint } from "../jobs/metrics_store.ts";
+import type { AppDeps } from "./app_deps.ts";
+import type { ListFilter } from "./views/job_list.tsx";
+
+/** Points of a sparkline. */
+const CURVE_POINTS = 40;
+
+/** The filter that an address asks for; what it does not know counts as not asked. */
+export function listFilter(c: Context): ListFilter {
+  const state = JobState.safeParse(c.req.query("state"));
+  const sessions = Number(c.req.query("sessions") ?? 30);
+  return {
+    state: state.success ? state.data : null,
+    project: c.req.query("project") || null,
+    search: c.req.query("q") ?? "",
+    sessions: Number.isInteger(sessions) && sessions > 0 ? sessions : 30,
+  };
+}
+
+/** Loss curve of a job, small enough for a row. */
+export function curveOf(deps: Pick<AppDeps, "metrics">): (job: string) => MetricPoint[] {
+  return (job: string) =>
+    deps.metrics.query(job, { series: ["loss"], points: CURVE_POINTS }).series["loss"] ?? [];
+}

@@ -1,0 +1,161 @@
+import { type Context, Hono, type Next } from "hono";
+import { NotFoundError } from "../jobs/errors.ts";
+import type { AppDeps } from "./app_deps.ts";
+import { newestEvents } from "./event_history.ts";
+import { fragmentRoutes } from "./fragments.tsx";
+import { curveOf, listFilter } from "./list_query.ts";
+import { staticRoutes } from "./static.ts";
+import { ErrorPage } from "./views/error_page.tsx";
+import { JobListPage, type ListFilter } from "./views/job_list.tsx";
+import { JobPage } from "./views/job_page.tsx";
+import { Layout } from "./views/layout.tsx";
+import { lineageTree } from "./views/lineage.ts";
+import { LOG_LINES, LOG_TYPES } from "./views/log_lines.tsx";
+import { NewJobPage } from "./views/new_job.tsx";
+import { SessionPage } from "./views/session_page.tsx";
+
+/** Milliseconds between two frames of a job: on its own page, and in a list. */
+const LIVE_MS = 50;
+const LIST_MS = 1000;
+
+const LIST_TYPES = [
+  "trainStep",
+  "newRun",
+  "state_changed",
+  "session_started",
+  "test_complete",
+  "auto_test_complete",
+].join(",");
+
+/**
+ * The pages. `/jobs/{id}` and `/sessions/{id}` are also addresses of the API: a page is shown to who
+ * prefers HTML, everyone else falls through to the route behind it.
+ */
+export function pageRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  app.route("/", staticRoutes());
+  app.route("/", fragmentRoutes(deps));
+  app.get("/", (c) => listPage(c, deps));
+  app.get("/new", (c) => newPage(c, deps));
+  app.get("/jobs/:id", forBrowsers((c) => jobPage(c, deps, c.req.param("id")!)));
+  app.get("/sessions/:id", forBrowsers((c) => sessionPage(c, deps, c.req.param("id")!)));
+  return app;
+}
+
+async function listPage(c: Context, deps: AppDeps): Promise<Response> {
+  const stream = streamFrom(deps, "/events", LIST_MS, LIST_TYPES);
+  const sessions = await deps.jobs.sessions();
+  return c.html(
+    <Layout title="Jobs" script="jobs_page.js" style="job_list.css" stream={stream}>
+      <JobListPage
+        sessions={sessions}
+        filter={listFilter(c)}
+        curve={curveOf(deps)}
+        origin={new URL(c.req.url).origin}
+      />
+    </Layout>,
+  );
+}
+
+async function sessionPage(c: Context, deps: AppDeps, id: string): Promise<Response> {
+  const stream = streamFrom(deps, `/sessions/${id}/events`, LIST_MS, LIST_TYPES);
+  const session = await deps.jobs.session(id);
+  return c.html(
+    <Layout
+      title={`${session.project} ${id}`}
+      script="jobs_page.js"
+      style="job_list.css"
+      stream={stream}
+    >
+      <SessionPage session={session} curve={curveOf(deps)} />
+    </Layout>,
+  );
+}
+
+async function newPage(c: Context, deps: AppDeps): Promise<Response> {
+  const from = c.req.query("from");
+  const job = from === undefined ? null : await deps.jobs.get(from);
+  const source = job === null ? "" : await deps.jobs.moduleSource(job.id);
+  return c.html(
+    <Layout title="New job" script="new_job.js" style="new_job.css">
+      <NewJobPage name={job?.module.name ?? "module.ts"} source={source} />
+    </Layout>,
+  );
+}
+
+async function jobPage(c: Context, deps: AppDeps, id: string): Promise<Response> {
+  // The stream starts where the log stood before anything was read: nothing falls between.
+  const end = deps.log.lastSeq;
+  const job = await deps.jobs.get(id);
+  const { jobs: family } = await deps.jobs.session(job.session);
+  const colour = lineageTree(family).find((row) => row.job.id === id)?.colour ?? 0;
+  return c.html(
+    <Layout
+      title={`${job.run_name}, ${job.project}`}
+      script="job_page.js"
+      style="job.css"
+      stream={streamFrom(deps, `/sessions/${job.session}/events`, LIVE_MS, null, end)}
+      data={{
+        "data-job": job.id,
+        "data-session": job.session,
+        "data-name": `${job.project}-${job.run_name}`,
+        "data-colour": String(colour),
+        "data-origin-step": String(job.origin.step),
+      }}
+    >
+      <JobPage
+        job={job}
+        family={family}
+        health={await deps.jobs.health()}
+        tab={c.req.query("tab") ?? "log"}
+        log={newestEvents(deps.log, { job: id, types: LOG_TYPES }, LOG_LINES)}
+        checkpoints={await deps.jobs.checkpoints(id)}
+        receipts={await deps.jobs.receipts(id)}
+      />
+    </Layout>,
+  );
+}
+
+function streamFrom(
+  deps: AppDeps,
+  path: string,
+  sampleMs: number,
+  types: string | null,
+  after = deps.log.lastSeq,
+): string {
+  const query = new URLSearchParams({
+    sample_ms: String(sampleMs),
+    after: `${deps.log.id}-${after}`,
+  });
+  if (types !== null) query.set("types", types);
+  return `${path}?${query}`;
+}
+
+/** Runs a page's handler for who prefers HTML; a thing that is not there becomes a page too. */
+function forBrowsers(handler: (c: Context) => Promise<Response>) {
+  return async (c: Context, next: Next): Promise<Response | void> => {
+    c.header("Vary", "Accept");
+    if (!prefersHtml(c.req.header("accept"))) return await next();
+    try {
+      return await handler(c);
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
+      return c.html(
+        <Layout title="Not found" script="plain_page.js" style="job_list.css">
+          <ErrorPage
+            title={`There is no such ${error.what}`}
+            detail={`${error.id} is not here. It may have been deleted, or belong to another server.`}
+          />
+        </Layout>,
+        404,
+      );
+    }
+  };
+}
+
+/** Whether HTML stands in an Accept header, and before JSON where both do. */
+function prefersHtml(accept = ""): boolean {
+  const html = accept.indexOf("text/html");
+  const json = accept.indexOf("application/json");
+  return html >= 0 && (json < 0 || html < json);
+}

@@ -1,0 +1,133 @@
+/** A chart: its caption, and which metric draws which of its lines. */
+interface Chart {
+  id: string;
+  title: string;
+  /** Metric names; the dash pattern tells them apart. */
+  train: string;
+  val?: string;
+  /** Field of a test result that is drawn as a diamond. */
+  test?: "loss" | "accuracy";
+  unit?: string;
+}
+
+const MAIN: readonly Chart[] = [
+  { id: "loss", title: "Loss", train: "loss", val: "val_loss", test: "loss" },
+  { id: "accuracy", title: "Accuracy", train: "accuracy", val: "val_accuracy", test: "accuracy" },
+];
+
+const SMALL: readonly Chart[] = [
+  { id: "lr", title: "Learning rate", train: "lr" },
+  { id: "grad_norm", title: "Gradient norm", train: "grad_norm" },
+  { id: "weight_norm", title: "Weight norm", train: "weight_norm" },
+  { id: "throughput", title: "Samples/s", train: "throughput" },
+];
+
+/** The charts of a job and the one toolbar that they share. `static/job_charts.js` draws them. */
+export function Charts({ waiting }: { waiting: string }) {
+  return (
+    <section class="charts" aria-label="Charts" id="charts">
+      <ChartToolbar />
+      <div class="charts-main">
+        {MAIN.map((chart) => <ChartFigure chart={chart} waiting={waiting} />)}
+      </div>
+      <div class="charts-small">
+        {SMALL.map((chart) => <ChartFigure chart={chart} waiting="" />)}
+      </div>
+    </section>
+  );
+}
+
+function ChartFigure({ chart, waiting }: { chart: Chart; waiting: string }) {
+  return (
+    <figure
+      class="chart"
+      id={`chart-${chart.id}`}
+      data-chart={chart.id}
+      data-title={chart.title}
+      data-train={chart.train}
+      data-val={chart.val}
+      data-test={chart.test}
+    >
+      <figcaption>
+        <h2>{chart.title}</h2>
+        {chart.val !== undefined && (
+          <ul class="legend" aria-label="Lines">
+            <li>
+              <svg width="20" height="8" aria-hidden="true">
+                <path class="line" d="M0 4h20" />
+              </svg>
+              train
+            </li>
+            <li>
+              <svg width="20" height="8" aria-hidden="true">
+                <path class="line dashed" d="M0 4h20" />
+              </svg>
+              val
+            </li>
+            <li>
+              <svg width="10" height="10" aria-hidden="true">
+                <path class="dot" d="M5 .5L9.5 5L5 9.5L.5 5z" />
+              </svg>
+              test
+            </li>
+          </ul>
+        )}
+        <output class="readout" data-readout></output>
+        <details class="menu chart-menu" data-menu>
+          <summary class="quiet" aria-label={`${chart.title}: table and downloads`}>⋯</summary>
+          <div class="menu-items">
+            <button type="button" data-chart-action="table">Show as table</button>
+            <button type="button" data-chart-action="png">Save PNG</button>
+            <button type="button" data-chart-action="csv">Save CSV</button>
+          </div>
+        </details>
+      </figcaption>
+      <div class="plot" data-plot>
+        <p class="plot-empty" data-empty>{waiting}</p>
+      </div>
+      <div class="chart-table" data-table hidden tabindex={0}></div>
+    </figure>
+  );
+}
+
+function ChartToolbar() {
+  return (
+    <form class="chart-toolbar" data-chart-toolbar aria-label="Chart settings">
+      <label>
+        x
+        <select name="x">
+          <option value="step">step</option>
+          <option value="axis">axis step</option>
+          <option value="epoch">epoch</option>
+          <option value="time">wall time</option>
+        </select>
+      </label>
+      <label>
+        y
+        <select name="y">
+          <option value="linear">linear</option>
+          <option value="log">log</option>
+        </select>
+      </label>
+      <label>
+        smoothing
+        <input type="range" name="smooth" min="0" max="0.99" step="0.01" value="0" />
+        <output data-smooth class="number">0</output>
+      </label>
+      <fieldset class="range">
+        <legend class="visually-hidden">Range of steps</legend>
+        <label>
+          steps <input type="number" name="from" min="0" step="1" placeholder="first" />
+        </label>
+        <label>
+          <span aria-hidden="true">–</span>
+          <span class="visually-hidden">to</span>
+          <input type="number" name="to" min="0" step="1" placeholder="last" />
+        </label>
+        <button type="button" data-zoom-reset disabled title="Or double-click a chart">
+          Reset zoom
+        </button>
+      </fieldset>
+    </form>
+  );
+}

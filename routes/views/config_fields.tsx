@@ -1,0 +1,62 @@
+import { DEFAULT_JOB_CONFIG, JobConfig } from "../../runtime/protocol/job_config.ts";
+import { toSnakeCase } from "../../runtime/protocol/naming.ts";
+import { control, Field } from "./field.tsx";
+
+type Key = keyof JobConfig;
+
+/** What kind of control a config key gets; exhaustive, so that a new key asks for one. */
+const KINDS: Record<Key, "number" | "flag" | "policy"> = {
+  maxEpochs: "number",
+  maxSteps: "number",
+  batchSize: "number",
+  seed: "number",
+  lr: "number",
+  gradClipNorm: "number",
+  ckptEverySteps: "number",
+  ckptKeep: "number",
+  valEveryNEpochs: "number",
+  testAfter: "flag",
+  onNonFinite: "policy",
+};
+
+/**
+ * One control for each config key; one left empty is not sent.
+ *
+ * @param inherited What holds when the field is left empty: shown in it, dimmed.
+ */
+export function ConfigFields({ inherited }: { inherited: Record<string, unknown> }) {
+  return (
+    <div class="config-fields">
+      {(Object.keys(KINDS) as Key[]).map((key) => {
+        const wire = toSnakeCase(key);
+        const value = inherited[wire];
+        return (
+          <Field name={`config.${wire}`} label={wire} hint={JobConfig.shape[key].description}>
+            <ConfigControl name={`config.${wire}`} kind={KINDS[key]} inherited={value} />
+          </Field>
+        );
+      })}
+    </div>
+  );
+}
+
+function ConfigControl(
+  { name, kind, inherited }: { name: string; kind: string; inherited: unknown },
+) {
+  const unset = inherited === undefined ? "as the module says" : String(inherited);
+  if (kind === "number") {
+    return <input {...control(name)} inputmode="decimal" data-type="number" placeholder={unset} />;
+  }
+  const choices = kind === "flag" ? ["true", "false"] : ["pause", "fail", "ignore"];
+  return (
+    <select {...control(name)} data-type={kind === "flag" ? "boolean" : "text"}>
+      <option value="">{unset}</option>
+      {choices.map((choice) => <option value={choice}>{choice}</option>)}
+    </select>
+  );
+}
+
+/** Defaults as the wire names them. */
+export const WIRE_DEFAULTS: Record<string, unknown> = Object.fromEntries(
+  Object.entries(DEFAULT_JOB_CONFIG).map(([key, value]) => [toSnakeCase(key), value]),
+);

@@ -1,0 +1,111 @@
+import type { Child } from "hono/jsx";
+import type { CheckpointRecord, JobManifest } from "../../jobs/job.ts";
+import { ApiForm } from "./api_form.tsx";
+import { ConfigFields } from "./config_fields.tsx";
+import { control, Field } from "./field.tsx";
+import { whole } from "./figures.ts";
+
+/** The dialog that forks a job: which samples, from where, what differs. */
+export function ForkForm(
+  { job, checkpoints, at }: { job: JobManifest; checkpoints: CheckpointRecord[]; at: string },
+) {
+  return (
+    <ApiForm
+      title={`Fork ${job.run_name}`}
+      call={`POST /jobs/${job.id}/fork`}
+      submit="Fork"
+      pending="Forking…"
+    >
+      <SelectionFields job={job} />
+      <Field name="at" label="From" hint="A fork starts with these weights and this optimizer.">
+        <select {...control("at")} data-type="checkpoint">
+          <option value="now" selected={at === "now"}>now, at step {whole(job.step)}</option>
+          {[...checkpoints].reverse().map((record) => (
+            <option
+              value={String(record.checkpoint)}
+              selected={at === String(record.checkpoint)}
+            >
+              checkpoint {whole(record.checkpoint)}, step {whole(record.step)}
+            </option>
+          ))}
+        </select>
+      </Field>
+      <Field name="run_name" label="Name">
+        <input {...control("run_name")} placeholder="the next free, like fork1" />
+      </Field>
+      <Field name="lr_mul" label="Learning rate ×">
+        <input {...control("lr_mul")} inputmode="decimal" data-type="number" placeholder="1" />
+      </Field>
+      <Field name="optimizer" label="Optimizer state">
+        <select {...control("optimizer")}>
+          <option value="keep">keep</option>
+          <option value="fresh">fresh</option>
+        </select>
+      </Field>
+      <Field name="start" label="Start">
+        <select {...control("start")} data-type="boolean">
+          <option value="true">as soon as there is a slot</option>
+          <option value="false">parked, when I resume it</option>
+        </select>
+      </Field>
+      <details class="wide">
+        <summary>Config that differs from {job.run_name}</summary>
+        <ConfigFields inherited={job.config} />
+      </details>
+    </ApiForm>
+  );
+}
+
+function SelectionFields({ job }: { job: JobManifest }) {
+  const count = job.selected ?? job.dataset?.train;
+  const of = count === undefined ? "" : ` of ${whole(count)}`;
+  return (
+    <fieldset class="wide choices" data-choices="selection.kind">
+      <legend>Training samples</legend>
+      <Choice value="quantile" label="A loss quantile" checked>
+        <Field name="selection.from" label="from">
+          <input
+            {...control("selection.from")}
+            data-type="number"
+            inputmode="decimal"
+            value="0.8"
+          />
+        </Field>
+        <Field name="selection.to" label="to" hint="0 is the easiest sample, 1 the hardest.">
+          <input {...control("selection.to")} data-type="number" inputmode="decimal" value="1" />
+        </Field>
+      </Choice>
+      <Choice value="hardest" label="The hardest n">
+        <Field name="selection.n" label={`n${of}`}>
+          <input {...control("selection.n")} data-type="number" inputmode="numeric" value="100" />
+        </Field>
+      </Choice>
+      <Choice value="indices" label="By index">
+        <Field name="selection.indices" label="indices" hint="Numbers, and ranges like 10-19.">
+          <input {...control("selection.indices")} data-type="indices" placeholder="0-9, 42" />
+        </Field>
+      </Choice>
+      <Choice value="all" label={`All${of}`} />
+    </fieldset>
+  );
+}
+
+function Choice(
+  { value, label, checked = false, children }: {
+    value: string;
+    label: string;
+    checked?: boolean;
+    children?: Child;
+  },
+) {
+  return (
+    <div class="choice">
+      <label>
+        <input type="radio" name="selection.kind" value={value} checked={checked} /> {label}
+      </label>
+      <fieldset class="choice-fields" data-choice={value} disabled={!checked}>
+        {children}
+      </fieldset>
+    </div>
+  );
+}

@@ -1,0 +1,128 @@
+import type { JobManifest } from "../../jobs/job.ts";
+import type { ServerHealth } from "../../jobs/control_plane.ts";
+import { Charts } from "./charts.tsx";
+import { control, Field } from "./field.tsx";
+import { whole } from "./figures.ts";
+import { JobAside } from "./job_aside.tsx";
+import { JobHeader } from "./job_header.tsx";
+import { JobPanels, type JobPanelsProps } from "./job_panels.tsx";
+
+/** What a job's page is drawn from. */
+export interface JobPageProps extends JobPanelsProps {
+  family: JobManifest[];
+  health: ServerHealth;
+}
+
+/** The page `/jobs/{id}`. */
+export function JobPage(props: JobPageProps) {
+  const { job } = props;
+  return (
+    <div class="job">
+      <section
+        id="job-header"
+        class="job-header"
+        aria-label="Job"
+        hx-get={`/fragments/jobs/${job.id}/header`}
+        hx-trigger="job:header from:body throttle:150ms"
+        hx-swap="innerMorph"
+      >
+        <JobHeader job={job} />
+      </section>
+      <Hyperparameters job={job} />
+      <div
+        id="job-notice"
+        hx-get={`/fragments/jobs/${job.id}/notice`}
+        hx-trigger="job:header from:body throttle:300ms"
+        hx-swap="innerMorph"
+      >
+        <JobNotice job={job} health={props.health} />
+      </div>
+      <div class="job-body">
+        <div class="job-main">
+          <Charts waiting="No steps yet" />
+          <JobPanels {...props} />
+        </div>
+        <aside
+          id="job-aside"
+          class="job-aside"
+          aria-label="About this job"
+          hx-get={`/fragments/jobs/${job.id}/aside`}
+          hx-trigger="job:family from:body throttle:500ms"
+          hx-swap="innerMorph"
+        >
+          <JobAside job={job} family={props.family} />
+        </aside>
+      </div>
+    </div>
+  );
+}
+
+/** What must be said before the charts: why it waits, why it failed. Nothing in most states. */
+export function JobNotice({ job, health }: { job: JobManifest; health: ServerHealth }) {
+  if (job.error !== null) {
+    return (
+      <section class="notice notice-error" aria-labelledby="error-title">
+        <h2 id="error-title">
+          {job.state === "failed" ? "Failed" : "Error"} in {job.error.phase}: {job.error.message}
+        </h2>
+        <p class="dim">Cause: {job.error.cause}. At step {whole(job.step)}, take {job.take}.</p>
+        {job.error.stack !== null && <pre tabindex={0}>{job.error.stack}</pre>}
+      </section>
+    );
+  }
+  if (job.state === "queued") {
+    const { training, training_used } = health.slots;
+    return (
+      <p class="notice">
+        Waiting for a slot: {whole(training_used)} of {whole(training)}{" "}
+        are training. It starts by itself.
+      </p>
+    );
+  }
+  if (job.state === "starting") {
+    return <p class="notice">The worker is starting and loads {job.module.name}.</p>;
+  }
+  if (job.state === "recovering") {
+    return (
+      <p class="notice">
+        The worker died. A new one starts from the newest checkpoint and repeats the steps since.
+      </p>
+    );
+  }
+  return <></>;
+}
+
+function Hyperparameters({ job }: { job: JobManifest }) {
+  const { lr, grad_clip_norm } = job.config;
+  return (
+    <form
+      class="hparams"
+      data-api={`PATCH /jobs/${job.id}/hparams`}
+      data-pending="Setting…"
+      data-hparams
+      novalidate
+      aria-label="Hyperparameters, applied at the next batch"
+    >
+      <Field name="lr" label="lr">
+        <input
+          {...control("lr")}
+          data-type="number"
+          inputmode="decimal"
+          size={8}
+          placeholder={typeof lr === "number" ? String(lr) : "live"}
+        />
+      </Field>
+      <Field name="grad_clip_norm" label="clip">
+        <input
+          {...control("grad_clip_norm")}
+          data-type="number"
+          inputmode="decimal"
+          size={6}
+          placeholder={typeof grad_clip_norm === "number" ? String(grad_clip_norm) : "off"}
+        />
+      </Field>
+      <button type="submit">Set</button>
+      <p class="form-error" role="alert" data-form-error></p>
+    </form>
+  );
+}
