@@ -34,8 +34,8 @@ export class IsolatedProcess implements LaunchedWorker {
   readonly #limits: WorkerLimits;
   #cause: WorkerExit["cause"] | null = null;
   #tree: ProcessIdentity[] = [];
-  #look: number | undefined;
-  #deadline: number | undefined;
+  #look: ReturnType<typeof setTimeout> | undefined;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     child: Deno.ChildProcess,
@@ -75,7 +75,7 @@ export class IsolatedProcess implements LaunchedWorker {
   }
 
   async #exitsWithin(ms: number): Promise<boolean> {
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), ms));
     try {
       return await Promise.race([this.exited.then(() => true), late]);

@@ -14,7 +14,7 @@ export class OutputLog {
   readonly #write: (level: Level, source: Source, message: string) => void;
   #lines = 0;
   #dropped = 0;
-  #window: number | undefined;
+  #window: ReturnType<typeof setTimeout> | undefined;
 
   constructor(write: (level: Level, source: Source, message: string) => void) {
     this.#write = write;

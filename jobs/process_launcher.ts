@@ -1,4 +1,5 @@
 import type { LaunchContext } from "../runtime/protocol/commands.ts";
+import { prepareDenoCache, sealDenoCache } from "./deno_cache.ts";
 import { IsolatedProcess } from "./isolated_process.ts";
 import type {
   LaunchedWorker,
@@ -35,7 +36,7 @@ export async function createProcessLauncher(
   options: ProcessLauncherOptions,
 ): Promise<ProcessLauncher> {
   const isolation = await probeIsolation(options.sandbox, Deno.execPath());
-  await prepareDenoDir(options.denoDir);
+  await prepareDenoCache(options.denoDir);
   return new ProcessLauncher(options, isolation);
 }
 
@@ -145,6 +146,7 @@ export class ProcessLauncher implements Launcher {
       stdout: "null",
       stderr: "null",
     }).output();
+    if (this.isolation.kind === "bwrap+deno") await sealDenoCache(denoDir);
   }
 }
 
@@ -165,19 +167,4 @@ function failedLaunch(context: LaunchContext, error: unknown): LaunchedWorker {
   };
   const exited = Promise.resolve(exit);
   return { process: null, link, exited, stop: () => exited };
-}
-
-/**
- * Makes the folder, with a file where Deno would keep the data of `localStorage`, `caches` and the
- * default KV: these ask for no permission, and all workers would share them.
- */
-async function prepareDenoDir(denoDir: string): Promise<void> {
-  await Deno.mkdir(denoDir, { recursive: true });
-  try {
-    await Deno.writeTextFile(`${denoDir}/location_data`, "No worker keeps data here.\n", {
-      createNew: true,
-    });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  }
 }

@@ -31,12 +31,15 @@ export interface TrainerLink {
   readonly closed: Promise<void>;
 }
 
+/** Which attempt of which job a trainer is. */
+export type TrainerIdentity = Pick<EventStamp, "run_id" | "run_gen" | "session_id">;
+
 /** What a {@linkcode StdioTrainerLink} needs. */
 export interface StdioLinkOptions {
   /** Begins every protocol line of this attempt. */
   token: string;
   /** Stamps the `log` events that the link makes of other output. */
-  identity: Pick<EventStamp, "run_id" | "run_gen" | "session_id">;
+  identity: TrainerIdentity;
   stdin: WritableStream<Uint8Array>;
   stdout: ReadableStream<Uint8Array>;
   stderr: ReadableStream<Uint8Array>;
@@ -55,6 +58,7 @@ interface WaitingReply {
 export class StdioTrainerLink implements TrainerLink {
   readonly closed: Promise<void>;
   readonly #options: StdioLinkOptions;
+  readonly #identity: TrainerIdentity;
   readonly #writer: LineWriter;
   readonly #output: OutputLog;
   readonly #replies = new Map<string, WaitingReply>();
@@ -67,6 +71,8 @@ export class StdioTrainerLink implements TrainerLink {
 
   constructor(options: StdioLinkOptions) {
     this.#options = options;
+    const { run_id, run_gen, session_id } = options.identity;
+    this.#identity = { run_id, run_gen, session_id };
     this.#writer = new LineWriter(options.stdin);
     this.#output = new OutputLog((level, source, message) => this.#log({ level, source, message }));
     this.closed = this.#readAll();
@@ -85,7 +91,7 @@ export class StdioTrainerLink implements TrainerLink {
   }
 
   acknowledge(eventSeq: number): void {
-    const { run_id, run_gen } = this.#options.identity;
+    const { run_id, run_gen } = this.#identity;
     this.#writer.writeLatest(
       JSON.stringify({ cmd: "ack", payload: { run_id, run_gen, event_seq: eventSeq } }),
     );
@@ -174,7 +180,7 @@ export class StdioTrainerLink implements TrainerLink {
     const event: TrainerEvent<"log"> = {
       type: "log",
       ...fields,
-      ...this.#options.identity,
+      ...this.#identity,
       event_seq: 0,
       ts,
     };
