@@ -11,7 +11,8 @@ import type { ModelWeights } from "./parents.ts";
  * @param parents Weights of the same architecture.
  * @param coefficients c, one a parent, at least 0; they need not sum to 1. Integer and bool
  * tensors are the first parent's.
- * @throws {MergeError} when their number is not the parents', or their sum is 0 or not finite.
+ * @throws {MergeError} when their number is not the parents', one is negative or NaN, or their sum
+ * is 0 or not finite.
  */
 export function weighted(
   parents: readonly ModelWeights[],
@@ -21,6 +22,9 @@ export function weighted(
     throw new MergeError(
       `params.weights has ${coefficients.length} entries for ${parents.length} parents`,
     );
+  }
+  if (!coefficients.every((coefficient) => coefficient >= 0)) {
+    throw new MergeError(`params.weights [${coefficients}]; each must be at least 0`);
   }
   const total = coefficients.reduce((sum, coefficient) => sum + coefficient, 0);
   if (!(total > 0 && Number.isFinite(total))) {
