@@ -107,20 +107,24 @@ export function keyedStream(seed: number, purpose: Purpose, ...keys: number[]): 
 }
 
 /**
- * MurmurHash3_x86_128 of whole 32-bit words, seed 0; a last block is filled up with zeros.
+ * MurmurHash3_x86_128 of 32-bit words, seed 0.
  * Source: A. Appleby, https://github.com/aappleby/smhasher/blob/master/src/MurmurHash3.cpp.
  */
 function murmur128(words: readonly number[]): [number, number, number, number] {
   let h1 = 0, h2 = 0, h3 = 0, h4 = 0;
   for (let at = 0; at < words.length; at += 4) {
-    h1 ^= scramble(words[at]!, 0x239b961b, 15, 0xab0e9789);
-    h1 = (Math.imul(rotateLeft(h1, 19) + h2, 5) + 0x561ccd1b) | 0;
-    h2 ^= scramble(words[at + 1] ?? 0, 0xab0e9789, 16, 0x38b34ae5);
-    h2 = (Math.imul(rotateLeft(h2, 17) + h3, 5) + 0x0bcaa747) | 0;
-    h3 ^= scramble(words[at + 2] ?? 0, 0x38b34ae5, 17, 0xa1e38b93);
-    h3 = (Math.imul(rotateLeft(h3, 15) + h4, 5) + 0x96cd1c35) | 0;
-    h4 ^= scramble(words[at + 3] ?? 0, 0xa1e38b93, 18, 0x239b961b);
-    h4 = (Math.imul(rotateLeft(h4, 13) + h1, 5) + 0x32ac3b17) | 0;
+    const k1 = scramble(words[at]!, 0x239b961b, 15, 0xab0e9789);
+    const k2 = scramble(words[at + 1] ?? 0, 0xab0e9789, 16, 0x38b34ae5);
+    const k3 = scramble(words[at + 2] ?? 0, 0x38b34ae5, 17, 0xa1e38b93);
+    const k4 = scramble(words[at + 3] ?? 0, 0xa1e38b93, 18, 0x239b961b);
+    if (at + 4 > words.length) {
+      h1 ^= k1, h2 ^= k2, h3 ^= k3, h4 ^= k4;
+      break;
+    }
+    h1 = (Math.imul(rotateLeft(h1 ^ k1, 19) + h2, 5) + 0x561ccd1b) | 0;
+    h2 = (Math.imul(rotateLeft(h2 ^ k2, 17) + h3, 5) + 0x0bcaa747) | 0;
+    h3 = (Math.imul(rotateLeft(h3 ^ k3, 15) + h4, 5) + 0x96cd1c35) | 0;
+    h4 = (Math.imul(rotateLeft(h4 ^ k4, 13) + h1, 5) + 0x32ac3b17) | 0;
   }
   const bytes = words.length * 4;
   h1 ^= bytes, h2 ^= bytes, h3 ^= bytes, h4 ^= bytes;
