@@ -68,7 +68,7 @@ async function hashed(module: { name: string; source: string }) {
 /** A merge's strategy and its params are known at once; whether the models fit, the child finds. */
 async function readMerge(c: Context): Promise<MergeRequest> {
   const body = await parseBody(c, MergeBody);
-  if (!(body.strategy in MERGE_STRATEGIES)) {
+  if (!Object.hasOwn(MERGE_STRATEGIES, body.strategy)) {
     const known = Object.keys(MERGE_STRATEGIES);
     throw new UnprocessableError(
       "strategy",
