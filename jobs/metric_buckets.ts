@@ -26,7 +26,9 @@ export function bucketColumn(table: StepTable, query: BucketQuery): MetricPoint[
   const begin = table.indexOf(query.from);
   const end = table.indexOf(query.to + 1);
   let rows = 0;
-  for (let at = begin; at < end; at++) if (query.gaps || !Number.isNaN(column[at]!)) rows++;
+  for (let at = begin; at < end && rows <= query.points; at++) {
+    if (query.gaps || !Number.isNaN(column[at]!)) rows++;
+  }
   const width = rows <= query.points ? 1 : bucketWidth(query.from, query.to, query.points);
   const points: MetricPoint[] = [];
   let bucket = -1;
