@@ -3,7 +3,9 @@ import type { TensorOrRecord } from "../job_definition.ts";
 
 /** Some samples: tensors whose first axis is the sample. The session disposes them. */
 export interface Batch {
+  /** Inputs, [batch, ...] each. */
   xs: TensorOrRecord;
+  /** Targets, [batch, ...] each. */
   ys: TensorOrRecord;
   /** One weight a sample, shape [batch]. */
   weights?: tf.Tensor1D | undefined;
@@ -11,7 +13,10 @@ export interface Batch {
 
 /** A map-style dataset: samples by index, from 0 up to `length`. */
 export interface Dataset {
+  /** Count of samples. */
   readonly length: number;
+  /** Fresh tensors of these samples, in this order; whoever asks disposes them. */
   batch(indices: Int32Array): Batch | Promise<Batch>;
+  /** Names of the classes, by class index. */
   readonly classNames?: readonly string[] | undefined;
 }

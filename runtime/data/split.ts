@@ -5,8 +5,11 @@ import { subset, type SubsetView } from "./subset.ts";
 
 /** Share of the samples in each split, each in [0, 1], together at most 1. */
 export interface SplitFractions {
+  /** What the job trains on. */
   train: number;
+  /** What decisions during training look at; 0 without it. */
   val?: number;
+  /** What no decision looks at; 0 without it. */
   test?: number;
 }
 

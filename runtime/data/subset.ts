@@ -2,6 +2,7 @@ import type { Batch, Dataset } from "./dataset.ts";
 
 /** Some samples of a dataset, in a given order. `indices` are positions in `base`. */
 export class SubsetView implements Dataset {
+  /** Those of `base`. */
   readonly classNames?: readonly string[] | undefined;
 
   /** Use {@linkcode subset}, which checks the indices and composes views of views. */
@@ -9,10 +10,12 @@ export class SubsetView implements Dataset {
     this.classNames = base.classNames;
   }
 
+  /** Count of samples. */
   get length(): number {
     return this.indices.length;
   }
 
+  /** Samples by their position in this view. @throws {RangeError} for one that there is not. */
   batch(indices: Int32Array): Batch | Promise<Batch> {
     return this.base.batch(at(this.indices, indices));
   }
