@@ -12,7 +12,7 @@ export interface Subscription {
   /** One trainStep frame a job in so many ms; null for every event as it is. */
   sampleMs: number | null;
   heartbeatMs: number;
-  /** Ends the stream: the server closes, or the client is gone. */
+  /** Ends the stream: the server closes. A client that leaves cancels it. */
   signal: AbortSignal;
 }
 

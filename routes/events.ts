@@ -22,7 +22,7 @@ export function eventRoutes(deps: AppDeps): Hono {
       follow: query.follow === "true",
       sampleMs: query.sample_ms ?? null,
       heartbeatMs: deps.heartbeatMs ?? 15_000,
-      signal: AbortSignal.any([deps.closing, c.req.raw.signal]),
+      signal: deps.closing,
     });
     return c.body(body, 200, {
       "Content-Type": "text/event-stream",
