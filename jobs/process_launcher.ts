@@ -1,5 +1,6 @@
 import type { LaunchContext } from "../runtime/protocol/commands.ts";
-import { prepareDenoCache, sealDenoCache } from "./deno_cache.ts";
+import { dirname } from "@std/path";
+import { prepareDenoCache, sealDenoCache, transpiledFolder } from "./deno_cache.ts";
 import { IsolatedProcess } from "./isolated_process.ts";
 import type {
   LaunchedWorker,
@@ -10,9 +11,16 @@ import type {
 } from "./launcher.ts";
 import { denoArguments, readablePaths, type WorkerPolicy } from "./permissions.ts";
 import { isRunning, processTree, signalProcesses, waitUntilGone } from "./process_tree.ts";
-import { bwrapArguments, type Isolation, probeIsolation, type SandboxMode } from "./sandbox.ts";
+import {
+  bwrapArguments,
+  type Isolation,
+  probeIsolation,
+  type SandboxMode,
+  type SandboxView,
+} from "./sandbox.ts";
 import { TextTail } from "./text_tail.ts";
 import { StdioTrainerLink } from "./trainer_link.ts";
+import { warmJob } from "./warm_job.ts";
 
 /** Ms within which a process that was killed must be gone. */
 const REAP_MS = 10_000;
@@ -57,17 +65,22 @@ export class ProcessLauncher implements Launcher {
 
   async launch(request: LaunchRequest): Promise<LaunchedWorker> {
     await this.warmed;
-    const { context, jobDir, memoryBytes, timeoutMs } = request;
+    return this.#launch(request, this.isolation.kind === "bwrap+deno");
+  }
+
+  async reap(process: WorkerProcess): Promise<void> {
+    if (!isRunning(process)) return;
+    const tree = processTree(process.pid);
+    signalProcesses(tree, "SIGKILL");
+    await waitUntilGone(tree, REAP_MS);
+  }
+
+  async #launch(request: LaunchRequest, sandboxed: boolean): Promise<LaunchedWorker> {
+    const { context, memoryBytes, timeoutMs } = request;
     let child: Deno.ChildProcess;
     try {
       await Deno.mkdir(context.checkpoint_dir, { recursive: true });
-      child = this.#spawn({
-        projectRoot: this.#options.projectRoot,
-        entry: this.#entry,
-        jobDir,
-        checkpointDir: context.checkpoint_dir,
-        heapBytes: memoryBytes,
-      });
+      child = await this.#spawn(request, sandboxed);
     } catch (error) {
       return failedLaunch(context, error);
     }
@@ -91,35 +104,34 @@ export class ProcessLauncher implements Launcher {
     return worker;
   }
 
-  async reap(process: WorkerProcess): Promise<void> {
-    if (!isRunning(process)) return;
-    const tree = processTree(process.pid);
-    signalProcesses(tree, "SIGKILL");
-    await waitUntilGone(tree, REAP_MS);
-  }
-
-  #spawn(policy: WorkerPolicy): Deno.ChildProcess {
+  async #spawn(request: LaunchRequest, sandboxed: boolean): Promise<Deno.ChildProcess> {
+    const { context, jobDir, memoryBytes } = request;
+    const { projectRoot, denoDir } = this.#options;
+    const scratch = await transpiledFolder(denoDir, dirname(jobDir));
+    const policy: WorkerPolicy = {
+      projectRoot,
+      entry: this.#entry,
+      jobDir,
+      checkpointDir: context.checkpoint_dir,
+      heapBytes: memoryBytes,
+    };
     const deno = Deno.execPath();
-    const env = { DENO_DIR: this.#options.denoDir, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" };
-    const sandboxed = this.isolation.kind === "bwrap+deno";
-    const args = sandboxed
-      ? [
-        ...bwrapArguments({
-          readable: [deno, this.#options.denoDir, ...readablePaths(policy)],
-          writable: [policy.checkpointDir],
-          env,
-          workingDir: policy.jobDir,
-        }),
-        deno,
-        ...denoArguments(policy),
-      ]
-      : denoArguments(policy);
-    return new Deno.Command(sandboxed ? "bwrap" : deno, {
+    const env = { DENO_DIR: denoDir, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" };
+    const view: SandboxView = {
+      readable: [deno, denoDir, ...readablePaths(policy)],
+      writable: [policy.checkpointDir],
+      scratch: [scratch],
+      env,
+      workingDir: jobDir,
+    };
+    const run = [deno, ...denoArguments(policy)];
+    const [program, ...args] = sandboxed ? ["bwrap", ...bwrapArguments(view), ...run] : run;
+    return new Deno.Command(program ?? deno, {
       args,
       // Only bubblewrap itself is found by PATH; what runs inside starts with a clean environment.
       env: sandboxed ? { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin" } : env,
       clearEnv: true,
-      cwd: policy.jobDir,
+      cwd: jobDir,
       // Ctrl-C at the terminal is for the server, which asks its workers to checkpoint.
       detached: true,
       stdin: "piped",
@@ -128,25 +140,17 @@ export class ProcessLauncher implements Launcher {
     }).spawn();
   }
 
-  /** Runs the worker once without input, outside any sandbox: it loads, and has nothing to do. */
+  /** Runs a small job, outside bubblewrap, where what Deno keeps of it can be written. */
   async #warm(): Promise<void> {
-    const { projectRoot, denoDir } = this.#options;
-    const args = denoArguments({
-      projectRoot,
-      entry: this.#entry,
-      jobDir: denoDir,
-      checkpointDir: denoDir,
-      heapBytes: 2 ** 30,
-    });
-    await new Deno.Command(Deno.execPath(), {
-      args,
-      env: { DENO_DIR: denoDir, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
-      clearEnv: true,
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).output();
-    if (this.isolation.kind === "bwrap+deno") await sealDenoCache(denoDir);
+    const folder = `${this.#options.denoDir}/warm`;
+    // A process that ends early leaves some of the cache to the next one: the second fills it.
+    for (let run = 0; run < 2; run++) {
+      const worker = await this.#launch(await warmJob(folder), false);
+      worker.link.onEvent(() => {}); // How it goes is nobody's business: the first job will tell.
+      await worker.exited;
+    }
+    await Deno.remove(folder, { recursive: true });
+    if (this.isolation.kind === "bwrap+deno") await sealDenoCache(this.#options.denoDir);
   }
 }
 

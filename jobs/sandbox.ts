@@ -11,6 +11,8 @@ export interface Isolation {
 export interface SandboxView {
   readable: readonly string[];
   writable: readonly string[];
+  /** Folders that look empty, and that it may fill with what is gone when it ends. */
+  scratch: readonly string[];
   /** Its whole environment. */
   env: Readonly<Record<string, string>>;
   workingDir: string;
@@ -24,7 +26,7 @@ export interface SandboxView {
  */
 export async function probeIsolation(mode: SandboxMode, deno: string): Promise<Isolation> {
   if (mode === "deno") return { kind: "deno", reason: "asked for by configuration" };
-  const view = { readable: [deno], writable: [], env: {}, workingDir: "/" };
+  const view = { readable: [deno], writable: [], scratch: [], env: {}, workingDir: "/" };
   const failure = await launchFailure([...bwrapArguments(view), deno, "--version"]);
   if (failure === null) return { kind: "bwrap+deno", reason: "a probe inside bwrap succeeded" };
   if (mode === "auto") return { kind: "deno", reason: `bwrap does not work here: ${failure}` };
@@ -44,6 +46,7 @@ export function bwrapArguments(view: SandboxView): string[] {
     ...systemLibraries(),
     ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
     ...view.readable.flatMap((path) => ["--ro-bind", path, path]),
+    ...view.scratch.flatMap((path) => ["--tmpfs", path]),
     ...view.writable.flatMap((path) => ["--bind", path, path]),
     ...Object.entries(view.env).flatMap(([name, value]) => ["--setenv", name, value]),
     ...["--chdir", view.workingDir, "--"],
