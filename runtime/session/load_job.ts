@@ -50,6 +50,7 @@ export async function loadJob(
   const optimizer = await PhaseError.in("optimizer", () => buildOptimizer(definition));
   const loss = await PhaseError.in("loss", () => resolveLoss(definition.loss));
   const run = new TrainingRun({ handle, optimizer, loss, data, config, random });
+  phase("setup", 1);
   return { definition, run, datasetHash: await datasetHash(data.train, data.val, data.test) };
 }
 
@@ -110,14 +111,18 @@ function checkedSplits(data: Partial<JobData> | null): Splits {
     const dataset = data?.[name];
     if (dataset === undefined || dataset === null) return null;
     const { length, batch } = dataset;
-    if (!Number.isInteger(length) || length < 1 || typeof batch !== "function") {
+    if (!Number.isInteger(length) || length < 0 || typeof batch !== "function") {
       throw new TypeError(
-        `data().${name} must be a dataset: { length >= 1, batch(indices) }, such as tensorDataset(xs, ys)`,
+        `data().${name} must be a dataset: { length, batch(indices) }, such as tensorDataset(xs, ys)`,
       );
     }
-    return dataset;
+    return length === 0 ? null : dataset;
   };
   const train = split("train");
-  if (train === null) throw new TypeError("data() must return { train, val?, test? }");
+  if (train === null) {
+    throw new TypeError(
+      "data() must return { train, val?, test? } with at least one training sample",
+    );
+  }
   return { train, val: split("val"), test: split("test") };
 }

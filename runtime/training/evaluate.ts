@@ -40,7 +40,7 @@ export async function evaluate(
     let correct: number | null = null;
     const loss = tf.tidy(() => {
       const predictions = run.handle.apply(batch.xs, false);
-      correct = countCorrect(batch.ys, predictions);
+      correct = countCorrect(batch.ys, predictions, run.loss.name);
       return run.loss.mean(batch.ys, predictions, batch.weights).dataSync()[0]!;
     });
     tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);

@@ -33,7 +33,7 @@ export function trainStep(run: TrainingRun, batch: Batch): StepOutcome {
   try {
     const lossValue = value.dataSync()[0]!;
     const samples = predictions!.shape[0] ?? 1;
-    const correct = countCorrect(batch.ys, predictions!);
+    const correct = countCorrect(batch.ys, predictions!, loss.name);
     const gradNorm = l2Norm(present);
     const finite = Number.isFinite(lossValue) && Number.isFinite(gradNorm);
     const applied = finite || config.onNonFinite === "ignore";
