@@ -11,6 +11,7 @@ export type TensorOrRecord = tf.Tensor | Record<string, tf.Tensor>;
  * weights. `weights` order is the order of its tensors in checkpoints, so it must not change.
  */
 export interface ApplyModel {
+  /** Predictions for a batch, shape [batch, ...]; `training` is false in validation and tests. */
   apply(xs: TensorOrRecord, options: { training: boolean }): tf.Tensor;
   /** Every variable, trainable or not. */
   readonly weights: readonly tf.Variable[];
@@ -47,20 +48,29 @@ export interface JobContext {
 
 /** Data of a job: map-style datasets. `val` and `test` may be absent. */
 export interface JobData {
+  /** What training draws from; selections pick positions in it. */
   train: Dataset;
+  /** What validation, and whatever decides during training, looks at. */
   val?: Dataset | undefined;
+  /** What tests look at; nothing is ever decided by it, and every look is counted. */
   test?: Dataset | undefined;
 }
 
 /** A job: its model, its data and its training. */
 export interface JobDefinition {
+  /** Groups sessions of one undertaking; a string literal, since the server reads it unexecuted. */
   project?: string;
+  /** The job's name for people; a string literal. A taken one gets a number: `baseline-2`. */
   runName?: string;
+  /** Config; what the submission sets wins over it. */
   config?: PartialJobConfig;
   /** A factory: forks, merges and tests build the model anew. */
   model: () => Model | Promise<Model>;
+  /** A factory of one of the optimizers of `tf.train`. */
   optimizer: () => tf.Optimizer;
+  /** What training makes smaller. */
   loss: Loss;
+  /** The splits. `Math.random` is seeded here, as everywhere in a module. */
   data: (ctx: JobContext) => JobData | Promise<JobData>;
 }
 
