@@ -9,6 +9,7 @@ import { jobRoutes } from "./jobs.ts";
 import { loginRoutes } from "./login.ts";
 import { metricRoutes } from "./metrics.ts";
 import { openapiRoutes } from "./openapi.ts";
+import { pageRoutes } from "./pages.tsx";
 import { security } from "./security.ts";
 import { sessionRoutes } from "./sessions.ts";
 
@@ -21,6 +22,7 @@ export function createApp(deps: AppDeps): Hono {
   for (
     const routes of [
       loginRoutes,
+      pageRoutes,
       healthRoutes,
       jobRoutes,
       commandRoutes,

@@ -1,12 +1,15 @@
 import { type Context, Hono, type Next } from "hono";
+import { z } from "zod";
 import { NotFoundError } from "../jobs/errors.ts";
+import { checkModule } from "../jobs/module_syntax.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { newestEvents } from "./event_history.ts";
 import { fragmentRoutes } from "./fragments.tsx";
 import { curveOf, listFilter } from "./list_query.ts";
+import { parseBody } from "./parse.ts";
 import { staticRoutes } from "./static.ts";
 import { ErrorPage } from "./views/error_page.tsx";
-import { JobListPage, type ListFilter } from "./views/job_list.tsx";
+import { JobListPage } from "./views/job_list.tsx";
 import { JobPage } from "./views/job_page.tsx";
 import { Layout } from "./views/layout.tsx";
 import { lineageTree } from "./views/lineage.ts";
@@ -27,6 +30,13 @@ const LIST_TYPES = [
   "auto_test_complete",
 ].join(",");
 
+/** What the page `/new` asks before it submits; the answer is the one that submitting would give. */
+const SyntaxCheck = z.strictObject({
+  module: z.string(),
+  name: z.string().max(255).default("module.ts"),
+  modules: z.array(z.string().max(255)).max(1000).default([]),
+});
+
 /**
  * The pages. `/jobs/{id}` and `/sessions/{id}` are also addresses of the API: a page is shown to who
  * prefers HTML, everyone else falls through to the route behind it.
@@ -37,6 +47,11 @@ export function pageRoutes(deps: AppDeps): Hono {
   app.route("/", fragmentRoutes(deps));
   app.get("/", (c) => listPage(c, deps));
   app.get("/new", (c) => newPage(c, deps));
+  app.post("/new/check", async (c) => {
+    const { module, name, modules } = await parseBody(c, SyntaxCheck);
+    const { project, runName } = checkModule(module, name, { extraModules: modules });
+    return c.json({ project, run_name: runName });
+  });
   app.get("/jobs/:id", forBrowsers((c) => jobPage(c, deps, c.req.param("id")!)));
   app.get("/sessions/:id", forBrowsers((c) => sessionPage(c, deps, c.req.param("id")!)));
   return app;

@@ -28,10 +28,10 @@ export function Charts({ waiting }: { waiting: string }) {
     <section class="charts" aria-label="Charts" id="charts">
       <ChartToolbar />
       <div class="charts-main">
-        {MAIN.map((chart) => <ChartFigure chart={chart} waiting={waiting} />)}
+        {MAIN.map((chart) => <ChartFigure key={chart.id} chart={chart} waiting={waiting} />)}
       </div>
       <div class="charts-small">
-        {SMALL.map((chart) => <ChartFigure chart={chart} waiting="" />)}
+        {SMALL.map((chart) => <ChartFigure key={chart.id} chart={chart} waiting="" />)}
       </div>
     </section>
   );

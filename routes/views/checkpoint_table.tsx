@@ -1,5 +1,5 @@
 import { ALLOWED, type CheckpointRecord, type JobManifest } from "../../jobs/job.ts";
-import { byteSize, moment, whole } from "./figures.ts";
+import { byteSize, moment, whole } from "../../static/figures.js";
 
 /** The checkpoints of a job, newest first, each with what can be done from it. */
 export function CheckpointTable(

@@ -1,5 +1,5 @@
 import type { Receipt } from "../../jobs/job.ts";
-import { brief, whole } from "./figures.ts";
+import { brief, whole } from "../../static/figures.js";
 
 /** Fields of a receipt that have a column of their own. */
 const COLUMNS = new Set([

@@ -51,7 +51,7 @@ function ConfigControl(
   return (
     <select {...control(name)} data-type={kind === "flag" ? "boolean" : "text"}>
       <option value="">{unset}</option>
-      {choices.map((choice) => <option value={choice}>{choice}</option>)}
+      {choices.map((choice) => <option key={choice} value={choice}>{choice}</option>)}
     </select>
   );
 }

@@ -1,7 +1,7 @@
 import type { JobManifest } from "../../jobs/job.ts";
 import { ApiForm } from "./api_form.tsx";
 import { control, Field } from "./field.tsx";
-import { brief } from "./figures.ts";
+import { brief } from "../../static/figures.js";
 
 /** Asks before a job is stopped, and says what stays. */
 export function StopForm({ job }: { job: JobManifest }) {

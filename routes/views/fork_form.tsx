@@ -3,7 +3,7 @@ import type { CheckpointRecord, JobManifest } from "../../jobs/job.ts";
 import { ApiForm } from "./api_form.tsx";
 import { ConfigFields } from "./config_fields.tsx";
 import { control, Field } from "./field.tsx";
-import { whole } from "./figures.ts";
+import { whole } from "../../static/figures.js";
 
 /** The dialog that forks a job: which samples, from where, what differs. */
 export function ForkForm(

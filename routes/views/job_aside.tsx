@@ -1,6 +1,6 @@
 import type { Child } from "hono/jsx";
 import type { JobManifest, StoredSelection } from "../../jobs/job.ts";
-import { brief, duration, moment, whole } from "./figures.ts";
+import { brief, duration, moment, whole } from "../../static/figures.js";
 import { lineageTree } from "./lineage.ts";
 import { StateBadge } from "./state_badge.tsx";
 

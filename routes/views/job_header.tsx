@@ -1,5 +1,5 @@
 import { ALLOWED, ENDED, type JobManifest } from "../../jobs/job.ts";
-import { decimal, percent, whole } from "./figures.ts";
+import { decimal, percent, whole } from "../../static/figures.js";
 import { JobControls } from "./job_controls.tsx";
 import { StateBadge } from "./state_badge.tsx";
 

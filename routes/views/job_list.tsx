@@ -1,7 +1,7 @@
 import type { SessionSummary } from "../../jobs/control_plane.ts";
 import { type JobManifest, JobState } from "../../jobs/job.ts";
 import type { MetricPoint } from "../../jobs/metrics_store.ts";
-import { decimal, moment, percent, whole } from "./figures.ts";
+import { decimal, moment, percent, whole } from "../../static/figures.js";
 import { lineageTree } from "./lineage.ts";
 import { Sparkline } from "./sparkline.tsx";
 import { StateBadge } from "./state_badge.tsx";

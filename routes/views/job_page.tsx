@@ -2,7 +2,7 @@ import type { JobManifest } from "../../jobs/job.ts";
 import type { ServerHealth } from "../../jobs/control_plane.ts";
 import { Charts } from "./charts.tsx";
 import { control, Field } from "./field.tsx";
-import { whole } from "./figures.ts";
+import { whole } from "../../static/figures.js";
 import { JobAside } from "./job_aside.tsx";
 import { JobHeader } from "./job_header.tsx";
 import { JobPanels, type JobPanelsProps } from "./job_panels.tsx";
@@ -89,7 +89,7 @@ export function JobNotice({ job, health }: { job: JobManifest; health: ServerHea
       </p>
     );
   }
-  return <></>;
+  return null;
 }
 
 function Hyperparameters({ job }: { job: JobManifest }) {

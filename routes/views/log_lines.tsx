@@ -18,7 +18,7 @@ export function LogLines({ events }: { events: LoggedEvent[] }) {
   }
   return (
     <ol class="log-lines">
-      {events.map((event) => <LogLine event={event} />)}
+      {events.map((event) => <LogLine key={event.seq} event={event} />)}
     </ol>
   );
 }

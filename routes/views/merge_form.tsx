@@ -3,7 +3,7 @@ import type { JobManifest } from "../../jobs/job.ts";
 import { ApiForm } from "./api_form.tsx";
 import { ConfigFields } from "./config_fields.tsx";
 import { control, Field } from "./field.tsx";
-import { decimal, percent, whole } from "./figures.ts";
+import { decimal, percent, whole } from "../../static/figures.js";
 
 /** The dialog that merges a job with others of its session. */
 export function MergeForm({ job, others }: { job: JobManifest; others: JobManifest[] }) {
@@ -57,7 +57,9 @@ export function MergeForm({ job, others }: { job: JobManifest; others: JobManife
       </fieldset>
       <Field name="strategy" label="Strategy">
         <select {...control("strategy")}>
-          {Object.keys(MERGE_STRATEGIES).map((name) => <option value={name}>{name}</option>)}
+          {Object.keys(MERGE_STRATEGIES).map((name) => (
+            <option key={name} value={name}>{name}</option>
+          ))}
         </select>
       </Field>
       <Field name="run_name" label="Name">

@@ -1,5 +1,5 @@
 import type { JobManifest } from "../../jobs/job.ts";
-import { byteSize } from "./figures.ts";
+import { byteSize } from "../../static/figures.js";
 
 /** The source of a job's module, and the files that were posted with it. */
 export function ModuleSource({ job, source }: { job: JobManifest; source: string }) {

@@ -24,7 +24,7 @@ export function ShortcutsDialog() {
       <dl class="shortcuts">
         {SHORTCUTS.map(([keys, does]) => (
           <div>
-            <dt>{keys.map((key) => <kbd>{key}</kbd>)}</dt>
+            <dt>{keys.map((key) => <kbd key={key}>{key}</kbd>)}</dt>
             <dd>{does}</dd>
           </div>
         ))}

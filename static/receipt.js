@@ -1,0 +1,65 @@
+// @ts-check
+import { decimal, percent, whole } from "./figures.js";
+
+const GONE_AFTER_MS = 8000;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+
+/**
+ * Says something in the page's one live region, where it also stays readable for a while.
+ * @param {string} text
+ * @param {{ kind?: "problem", href?: string, linkText?: string }} [options]
+ */
+export function say(text, options = {}) {
+  const region = document.getElementById("receipt");
+  if (region === null) return;
+  region.replaceChildren(text);
+  if (options.href !== undefined) {
+    const link = document.createElement("a");
+    link.href = options.href;
+    link.textContent = options.linkText ?? "Open";
+    region.append(" ", link);
+  }
+  region.dataset.kind = options.kind ?? "receipt";
+  clearTimeout(timer);
+  timer = setTimeout(() => region.replaceChildren(), GONE_AFTER_MS);
+}
+
+/** @typedef {Record<string, unknown> & { command: string, status: string, applied_at_step: number | null }} Receipt */
+
+/** What each command's receipt says. @type {Record<string, (receipt: Receipt, at: string) => string>} */
+const SENTENCES = {
+  pause: (_, at) => `Paused at ${at}`,
+  resume: (_, at) => `Resumed at ${at}`,
+  stop: (_, at) => `Stopped at ${at}`,
+  checkpoint: (receipt, at) => `Saved checkpoint ${whole(number(receipt, "checkpoint"))} at ${at}`,
+  rewind: (receipt) =>
+    `Rewound to checkpoint ${whole(number(receipt, "checkpoint"))}, step ${
+      whole(number(receipt, "step") ?? receipt.applied_at_step)
+    }`,
+  hparams: (_, at) => `Hyperparameters set at ${at}`,
+  test: (receipt, at) =>
+    `Tested at ${at}: loss ${decimal(number(receipt, "loss"))}, accuracy ${
+      percent(number(receipt, "accuracy"))
+    }`,
+};
+
+/**
+ * A receipt as a sentence: `Paused at step 1,204`.
+ * @param {Receipt} receipt
+ */
+export function receiptText(receipt) {
+  const at = `step ${whole(receipt.applied_at_step)}`;
+  if (receipt.status === "failed") {
+    return `${receipt.command} failed: ${
+      receipt["detail"] ?? receipt["error"] ?? "no reason given"
+    }`;
+  }
+  return SENTENCES[receipt.command]?.(receipt, at) ?? `${receipt.command} applied at ${at}`;
+}
+
+/** @param {Receipt} receipt @param {string} key @returns {number | null} */
+function number(receipt, key) {
+  const value = receipt[key];
+  return typeof value === "number" ? value : null;
+}
