@@ -52,17 +52,17 @@ export class JobSeries {
       case "trainStep":
         return this.train.append(row, trainFigures(data));
       case "validation":
-        return this.validation.append(row, [
-          ["val_loss", numberOf(data.val_loss)],
-          ["val_accuracy", numberOf(data.val_accuracy)],
-        ]);
+        return this.validation.append(row, {
+          val_loss: numberOf(data.val_loss),
+          val_accuracy: numberOf(data.val_accuracy),
+        });
       case "test_complete":
       case "auto_test_complete":
         if (data.split !== "test") return;
-        return this.test.append(row, [
-          ["test_loss", numberOf(data.loss)],
-          ["test_accuracy", numberOf(data.accuracy)],
-        ]);
+        return this.test.append(row, {
+          test_loss: numberOf(data.loss),
+          test_accuracy: numberOf(data.accuracy),
+        });
       default:
     }
   }
@@ -86,12 +86,14 @@ export class JobSeries {
   }
 }
 
-function* trainFigures(data: Record<string, unknown>): Generator<[string, number | null]> {
+function trainFigures(data: Record<string, unknown>): Record<string, number | null> {
+  const figures: Record<string, number | null> = {};
   for (const name in data) {
     const value = data[name];
     if (value !== null && typeof value !== "number" || POSITIONS.has(name)) continue;
-    yield [name, value];
+    figures[name] = value;
   }
+  return figures;
 }
 
 function numberOf(value: unknown): number | null {

@@ -24,7 +24,7 @@ export class StepTable {
   /** Adds a row. Rows at this step or beyond it go first: a step is written anew. */
   append(
     row: { step: number; ts: number; epoch: number },
-    figures: Iterable<readonly [string, number | null]>,
+    figures: Record<string, number | null>,
   ): void {
     this.cut(row.step);
     if (this.length === this.steps.length) this.#grow();
@@ -32,15 +32,8 @@ export class StepTable {
     this.steps[at] = row.step;
     this.times[at] = row.ts;
     this.epochs[at] = row.epoch;
-    for (const column of this.columns.values()) column[at] = NaN;
-    for (const [name, figure] of figures) {
-      let column = this.columns.get(name);
-      if (!column) {
-        column = new Float64Array(this.steps.length).fill(NaN);
-        this.columns.set(name, column);
-      }
-      column[at] = figure ?? NaN;
-    }
+    for (const [name, column] of this.columns) column[at] = figures[name] ?? NaN;
+    for (const name in figures) if (!this.columns.has(name)) this.#addColumn(name, figures[name]);
   }
 
   /** Drops the rows from `step` on. */
@@ -65,6 +58,12 @@ export class StepTable {
       else low = middle + 1;
     }
     return low;
+  }
+
+  #addColumn(name: string, last: number | null | undefined): void {
+    const column = new Float64Array(this.steps.length).fill(NaN);
+    column[this.length - 1] = last ?? NaN;
+    this.columns.set(name, column);
   }
 
   #grow(): void {
