@@ -197,8 +197,8 @@ function splitOnce(flag: string): [string, string | undefined] {
 
 function scaled(text: string, units: Readonly<Record<string, number>>): number | undefined {
   const [, digits, unit] = /^(\d+(?:\.\d+)?)([A-Za-z]+)$/.exec(text) ?? [];
-  const factor = unit === undefined ? undefined : units[unit];
-  return factor === undefined ? undefined : Math.round(Number(digits) * factor);
+  if (unit === undefined || !Object.hasOwn(units, unit)) return undefined;
+  return Math.round(Number(digits) * units[unit]!) || undefined;
 }
 
 function refuse(context: z.RefinementCtx, expected: string): never {
