@@ -12,7 +12,10 @@ export interface WorkerPolicy {
   heapBytes: number;
 }
 
-/** What a worker may read; all else of the disk is none of its business. */
+/**
+ * What a worker may read; all else of the disk is none of its business. Deno would follow a symbolic
+ * link in a readable folder: a worker cannot make one, so the server must never put one there.
+ */
 export function readablePaths(policy: WorkerPolicy): string[] {
   const { projectRoot, entry, jobDir } = policy;
   return [

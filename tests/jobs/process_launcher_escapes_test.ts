@@ -1,13 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-import { createProcessLauncher, type ProcessLauncher } from "../../jobs/process_launcher.ts";
-import type { SandboxMode } from "../../jobs/sandbox.ts";
-import { AttemptRecord } from "../fixtures/attempt_record.ts";
-import { launchRequest } from "../fixtures/launch_request.ts";
+import type { AttemptRecord } from "../fixtures/attempt_record.ts";
+import { JobFolder, PROJECT_ROOT } from "../fixtures/job_folder.ts";
 
-const root = fromFileUrl(new URL("../../", import.meta.url)).replace(/\/$/, "");
-const escapes = `${root}/tests/fixtures/escapes`;
 const parts = ["attempt.ts", "tiny_job.ts"];
+const fixtures = [...Deno.readDirSync(`${PROJECT_ROOT}/tests/fixtures/escapes`)]
+  .map(({ name }) => name).filter((name) => !parts.includes(name))
+  .map((name) => name.replace(/\.ts$/, "")).sort();
 const siblingSource = `export { default } from "./tiny_job.ts";\n`;
 
 /** Modules that must not load at all. */
@@ -20,62 +18,47 @@ console.log("escaped: it loaded");
 export { default } from "./tiny_job.ts";`,
 };
 
-for (const sandbox of ["auto", "deno"] as const satisfies SandboxMode[]) {
+for (const sandbox of ["auto", "deno"] as const) {
   Deno.test(`ProcessLauncher with sandbox ${sandbox} keeps job modules in`, async (t) => {
-    const dataDir = await Deno.makeTempDir();
-    const launcher = await createProcessLauncher({
-      projectRoot: root,
-      sandbox,
-      denoDir: `${dataDir}/deno`,
-    });
+    await using folder = await JobFolder.open(sandbox);
     await using lure = openLure();
-    const sibling = await launchJob(launcher, dataDir, siblingSource, "job-sibling", "paused");
+    const siblingOptions = { job: "job-sibling", goal: "paused" } as const;
+    const sibling = await folder.launch("escapes", siblingSource, siblingOptions);
     await sibling.event("paused");
 
-    for (const fixture of fixtures()) {
+    for (const fixture of fixtures) {
       await t.step(`${fixture}: every attempt is denied, and the job trains`, async () => {
-        const source = await Deno.readTextFile(`${escapes}/${fixture}.ts`);
-        const record = await launchJob(
-          launcher,
-          dataDir,
-          source,
-          `job-${fixture}`,
-          "running",
-          lure.port,
-        );
+        const extra = { "port.txt": `${lure.port}` };
+        const record = await folder.launch("escapes", fixture, { job: `job-${fixture}`, extra });
         const { code, stderrTail } = await record.exit();
-        const lines = record.lines("stdout");
-        assertEquals(lines.filter((line) => line.startsWith("escaped: ")), []);
-        assert(lines.some((line) => line.startsWith("denied: ")), stderrTail);
+        assertEquals(escaped(record), []);
+        assert(record.lines("stdout").some((line) => line.startsWith("denied: ")), stderrTail);
         assertEquals(code, 0, stderrTail);
         await record.event("trainingFinished");
       });
     }
     for (const [name, source] of Object.entries(unloadable)) {
       await t.step(`a static ${name} fails the job`, async () => {
-        const record = await launchJob(launcher, dataDir, source, "job-unloadable");
+        const record = await folder.launch("escapes", source, { job: "job-unloadable" });
         const { fatal } = await record.event("error");
         assert(fatal);
         assertEquals((await record.exit()).code, 1);
-        assertEquals(record.lines("stdout").filter((line) => line.startsWith("escaped: ")), []);
+        assertEquals(escaped(record), []);
       });
     }
     await t.step("nothing outside changed, and the sibling still answers", async () => {
       assertEquals(lure.connections, 0);
-      const siblingModule = await Deno.readTextFile(`${dataDir}/jobs/job-sibling/module.ts`);
-      assertEquals(siblingModule, siblingSource);
+      const module = await Deno.readTextFile(`${folder.path}/jobs/job-sibling/module.ts`);
+      assertEquals(module, siblingSource);
       const saved = await sibling.worker.link.send("save_ckpt", { reason: "explicit" });
       assertEquals(saved.applied_at_step, 0);
     });
     assertEquals((await sibling.worker.stop("killed", 5_000)).code, 0);
-    await Deno.remove(dataDir, { recursive: true });
   });
 }
 
-function fixtures(): string[] {
-  return [...Deno.readDirSync(escapes)].map(({ name }) => name)
-    .filter((name) => name.endsWith(".ts") && !parts.includes(name))
-    .map((name) => name.slice(0, -3)).sort();
+function escaped(record: AttemptRecord): string[] {
+  return record.lines("stdout").filter((line) => line.startsWith("escaped: "));
 }
 
 /** A listener that counts who connects. */
@@ -96,18 +79,4 @@ function openLure(): { port: number; connections: number } & AsyncDisposable {
     }
   })();
   return lure;
-}
-
-async function launchJob(
-  launcher: ProcessLauncher,
-  dataDir: string,
-  source: string,
-  job: string,
-  goal: "running" | "paused" = "running",
-  port = 0,
-): Promise<AttemptRecord> {
-  const request = await launchRequest(dataDir, source, { job, goal });
-  for (const part of parts) await Deno.copyFile(`${escapes}/${part}`, `${request.jobDir}/${part}`);
-  await Deno.writeTextFile(`${request.jobDir}/port.txt`, `${port}`);
-  return new AttemptRecord(await launcher.launch(request));
 }
