@@ -1,0 +1,272 @@
+import { ChildMaker } from "./child_maker.ts";
+import { CommandDesk } from "./command_desk.ts";
+import { checkpointOrThrow } from "./control_commands.ts";
+import type {
+  ControlPlane,
+  ControlRequest,
+  ForkRequest,
+  Idempotency,
+  JobQuery,
+  MergeRequest,
+  Page,
+  PendingCommand,
+  ServerHealth,
+  SessionSummary,
+  Submission,
+} from "./control_plane.ts";
+import { NotFoundError, UnavailableError } from "./errors.ts";
+import { type BoundKey, IdempotentRequests } from "./idempotent_requests.ts";
+import { type CheckpointRecord, JobState } from "./job.ts";
+import type { JobManifest, Receipt } from "./job.ts";
+import { JobRegistry } from "./job_registry.ts";
+import { fork, merge } from "./lineage.ts";
+import { removeJob } from "./removal.ts";
+import { Scheduler } from "./scheduler.ts";
+import { announce, startUp } from "./startup.ts";
+import { keepSubmission } from "./submission.ts";
+import type { JobDeps, SupervisorDeps } from "./supervisor_deps.ts";
+import { platformTimers } from "./timers.ts";
+
+export type { SupervisorDeps, SupervisorOptions } from "./supervisor_deps.ts";
+
+/**
+ * Starts the job service: brings every job to where the log says it is, then takes work.
+ *
+ * @throws {Error} when the log or the store cannot be read.
+ */
+export async function createSupervisor(deps: SupervisorDeps): Promise<ControlPlane> {
+  const { options } = deps;
+  const helperSlots = options.helperSlots ?? 2;
+  const jobDeps: JobDeps = {
+    ...deps,
+    options: {
+      ...options,
+      helperSlots,
+      stopGraceMs: options.stopGraceMs ?? 10_000,
+      lingerMs: options.lingerMs ?? 2_000,
+    },
+    timers: deps.timers ?? platformTimers,
+    scheduler: new Scheduler({ training: options.trainingSlots, helper: helperSlots }),
+  };
+  const registry = new JobRegistry(jobDeps);
+  await startUp(jobDeps, registry);
+  return new Supervisor(jobDeps, registry);
+}
+
+/** The job service: finds the job that is meant and lets it act. */
+class Supervisor implements ControlPlane {
+  readonly #deps: JobDeps;
+  readonly #registry: JobRegistry;
+  readonly #requests: IdempotentRequests;
+  readonly #desk: CommandDesk;
+  readonly #children: ChildMaker;
+  readonly #startedAt: number;
+  #closing = false;
+
+  constructor(deps: JobDeps, registry: JobRegistry) {
+    this.#deps = deps;
+    this.#registry = registry;
+    this.#requests = new IdempotentRequests(deps.store);
+    this.#desk = new CommandDesk(deps, this.#requests);
+    this.#children = new ChildMaker(deps);
+    this.#startedAt = deps.clock();
+  }
+
+  submit(
+    submission: Submission,
+    idempotency?: Idempotency,
+  ): Promise<{ job: JobManifest; replayed: boolean }> {
+    const key = bind("jobs", idempotency);
+    return this.#create(key, () => keepSubmission(this.#deps, submission, key));
+  }
+
+  async fork(
+    id: string,
+    request: ForkRequest,
+    actor: string,
+    idempotency?: Idempotency,
+  ): Promise<{ job: JobManifest; replayed: boolean }> {
+    const job = await this.#registry.load(id);
+    const key = bind(id, idempotency);
+    return await this.#create(key, () => fork(this.#children, job, request, actor, key));
+  }
+
+  async merge(
+    id: string,
+    request: MergeRequest,
+    actor: string,
+    idempotency?: Idempotency,
+  ): Promise<{ job: JobManifest; replayed: boolean }> {
+    const key = bind(id, idempotency);
+    const job = await this.#registry.load(id);
+    return await this.#create(key, async () => {
+      const others = request.with.map((parent) => this.#registry.load(parent.job));
+      const parents = [job, ...await Promise.all(others)];
+      return await merge(this.#children, parents, request, actor, key);
+    });
+  }
+
+  async get(id: string): Promise<JobManifest> {
+    return (await this.#registry.load(id)).record.manifest;
+  }
+
+  async list(query: JobQuery): Promise<Page<JobManifest>> {
+    const page = await this.#deps.store.list(query);
+    const items = page.items.map((stored) => this.#registry.current(stored))
+      .filter(({ state }) => query.state === undefined || query.state === state);
+    return { ...page, items };
+  }
+
+  async delete(id: string): Promise<void> {
+    const job = await this.#registry.load(id);
+    await job.enqueue(() => removeJob(this.#deps, this.#registry, job));
+  }
+
+  async sessions(): Promise<SessionSummary[]> {
+    const jobs = await Array.fromAsync(
+      this.#deps.store.all(),
+      (job) => this.#registry.current(job),
+    );
+    const sessions = Map.groupBy(jobs, ({ session }) => session);
+    return [...sessions].map(([session, members]) => summary(session, members))
+      .sort((a, b) => b.created_at - a.created_at);
+  }
+
+  async session(id: string): Promise<SessionSummary> {
+    const jobs = await this.#deps.store.ofSession(id);
+    if (jobs.length === 0) throw new NotFoundError("session", id);
+    return summary(id, jobs.map((job) => this.#registry.current(job)));
+  }
+
+  async command(
+    id: string,
+    request: ControlRequest,
+    actor: string,
+    idempotency?: Idempotency,
+  ): Promise<PendingCommand> {
+    this.#assertOpen();
+    const job = await this.#registry.load(id);
+    return await this.#desk.start(job, request, actor, bind(id, idempotency));
+  }
+
+  receipt(id: string, commandId: string): Promise<Receipt> {
+    return this.#desk.receipt(id, commandId);
+  }
+
+  async receipts(id: string): Promise<Receipt[]> {
+    await this.#registry.load(id);
+    return await this.#deps.store.receipts(id);
+  }
+
+  async checkpoints(id: string): Promise<CheckpointRecord[]> {
+    const { record } = await this.#registry.load(id);
+    return [...record.checkpoints.values()].sort((a, b) => a.checkpoint - b.checkpoint);
+  }
+
+  async checkpointFile(
+    id: string,
+    checkpoint: number,
+  ): Promise<{ record: CheckpointRecord; path: string }> {
+    const record = checkpointOrThrow(await this.#registry.load(id), checkpoint);
+    return { record, path: this.#deps.artifacts.resolve(id, record.path) };
+  }
+
+  async moduleSource(id: string): Promise<string> {
+    await this.#registry.load(id);
+    return await this.#deps.artifacts.moduleSource(id);
+  }
+
+  async health(): Promise<ServerHealth> {
+    const { launcher, scheduler, log, clock } = this.#deps;
+    const none = JobState.options.map((state) => [state, 0] as const);
+    const jobs = Object.fromEntries(none) as Record<JobState, number>;
+    for (const { record } of this.#registry.loaded()) jobs[record.state]++;
+    const reason = this.#closing ? "the server is shutting down" : await unwritable(log);
+    return {
+      ready: reason === null,
+      reason,
+      isolation: launcher.isolation.kind,
+      isolation_reason: launcher.isolation.reason,
+      slots: {
+        training: scheduler.training.size,
+        training_used: scheduler.training.used,
+        helper: scheduler.helper.size,
+        helper_used: scheduler.helper.used,
+      },
+      jobs,
+      log_id: log.id,
+      last_seq: log.lastSeq,
+      uptime_s: (clock() - this.#startedAt) / 1_000,
+    };
+  }
+
+  async shutdown(limitMs: number): Promise<void> {
+    this.#closing = true;
+    this.#deps.scheduler.close();
+    const jobs = [...this.#registry.loaded()];
+    const ends = await Promise.allSettled(jobs.map((job) => job.close(limitMs * 0.8)));
+    for (const end of ends) {
+      if (end.status === "rejected") {
+        this.#deps.logger.error("shutdown: {error}", { error: end.reason });
+      }
+    }
+    await withinLimit(this.#deps, limitMs * 0.2, jobs.map(({ record }) => record.settled()));
+    for (const { record } of jobs) record.abandon();
+  }
+
+  /** Makes a job once per key, announces it and lets it go to work. */
+  async #create(
+    key: BoundKey | undefined,
+    make: () => Promise<JobManifest>,
+  ): Promise<{ job: JobManifest; replayed: boolean }> {
+    this.#assertOpen();
+    const create = async () => {
+      const job = this.#registry.adopt(await make());
+      announce(job);
+      const { start, kind } = job.record.manifest;
+      if (start || kind === "merge") job.requestWorker();
+      else job.goTo("parked", "not to start yet", { goal: "parked" });
+      await this.#deps.log.durable();
+      return job;
+    };
+    const { made, replayed } = await this.#requests.once(
+      key,
+      create,
+      (id) => this.#registry.load(id),
+    );
+    return { job: made.record.manifest, replayed };
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new UnavailableError("the server is shutting down");
+  }
+}
+
+function bind(scope: string, idempotency: Idempotency | undefined): BoundKey | undefined {
+  return idempotency && { ...idempotency, scope };
+}
+
+function summary(id: string, jobs: JobManifest[]): SessionSummary {
+  const root = jobs.find(({ kind }) => kind === "root") ?? jobs[0]!;
+  return { id, project: root.project, root: root.id, jobs, created_at: root.created_at };
+}
+
+async function unwritable(log: JobDeps["log"]): Promise<string | null> {
+  try {
+    await log.durable();
+    return null;
+  } catch (error) {
+    return `the event log cannot be written: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+async function withinLimit(
+  { timers }: JobDeps,
+  limitMs: number,
+  work: Promise<unknown>[],
+): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const cancel = timers.after(limitMs, late.resolve);
+  await Promise.race([Promise.allSettled(work), late.promise]);
+  cancel();
+}

@@ -1,0 +1,50 @@
+import type { Logger } from "@logtape/logtape";
+import type { ArtifactStore } from "./artifact_store.ts";
+import type { EventLog } from "./event_log.ts";
+import type { RandomId } from "./job_id.ts";
+import type { JobStore } from "./job_store.ts";
+import type { Launcher } from "./launcher.ts";
+import type { MetricsStore } from "./metrics_store.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Timers } from "./timers.ts";
+
+/** How the supervisor treats jobs. Times are in ms. */
+export interface SupervisorOptions {
+  trainingSlots: number;
+  /** Workers that serve a command or merge, beside the training ones; 2 when absent. */
+  helperSlots?: number | undefined;
+  /** After so long a hot pause parks itself. */
+  parkAfterMs: number;
+  jobMemoryBytes: number;
+  jobTimeoutMs: number | null;
+  backend: "auto" | "wasm" | "cpu";
+  /** Threads of a worker; a job keeps what its first attempt had. */
+  threads: number;
+  /** How long a worker may take to obey a stop before it is ended; 10 s when absent. */
+  stopGraceMs?: number | undefined;
+  /** How long a worker that served a command waits for another; 2 s when absent. */
+  lingerMs?: number | undefined;
+}
+
+/** What the supervisor is made of. It opens nothing and closes nothing of this but workers. */
+export interface SupervisorDeps {
+  log: EventLog;
+  store: JobStore;
+  artifacts: ArtifactStore;
+  metrics: MetricsStore;
+  launcher: Launcher;
+  /** Milliseconds since the epoch. */
+  clock: () => number;
+  randomId: RandomId;
+  options: SupervisorOptions;
+  logger: Logger;
+  /** The platform's when absent. */
+  timers?: Timers | undefined;
+}
+
+/** What each live job is given. */
+export interface JobDeps extends SupervisorDeps {
+  options: SupervisorOptions & { helperSlots: number; stopGraceMs: number; lingerMs: number };
+  timers: Timers;
+  scheduler: Scheduler;
+}
