@@ -159,6 +159,14 @@ export const JOB_STORE_CRITERIA: Record<string, Criterion> = {
     }
   },
 
+  "put() many at once never lets an older one over a newer one": async (store) => {
+    const job = await store.create(manifest());
+    const seqs = [9, 8, 7, 6, 5, 4, 3, 2, 1];
+    const ends = await Promise.allSettled(seqs.map((seq) => store.put({ ...job, seq, step: seq })));
+    assertEquals(ends[0]?.status, "fulfilled");
+    assertEquals((await store.get(job.id))?.step, 9);
+  },
+
   "list() pages newest first, narrowed by session, state and project, alone and together": async (
     store,
   ) => {

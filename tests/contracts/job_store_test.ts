@@ -50,6 +50,22 @@ Deno.test("openJobStore() finds what was stored, and frees claims that were left
     second.close();
   }));
 
+Deno.test("delete() of a job that went through all its states leaves no key behind", () =>
+  inFolder(async (path) => {
+    const store = await openJobStore(path);
+    const key = { scope: "jobs", key: "k", fingerprint: "f" };
+    const job = await store.create(manifest(), key);
+    for (const state of ["starting", "running", "completed"] as const) {
+      await store.put({ ...job, state, seq: 1 });
+    }
+    await store.delete(job.id);
+    store.close();
+    const kv = await Deno.openKv(path);
+    const keys = await Array.fromAsync(kv.list({ prefix: [] }), (entry) => entry.key);
+    kv.close();
+    assertEquals(keys, [["schema"]]);
+  }));
+
 Deno.test("openJobStore() refuses a newer schema", () =>
   inFolder(async (path) => {
     (await openJobStore(path)).close();
