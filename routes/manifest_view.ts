@@ -1,14 +1,17 @@
-import type { JobManifest } from "../jobs/job.ts";
+import { JobManifest } from "../jobs/job.ts";
 import type { SessionSummary } from "../jobs/control_plane.ts";
 
 /** A manifest as the API shows it: with the addresses of what belongs to it. */
 export type ManifestView = JobManifest & { links: Record<string, string> };
 
-/** Adds the links. They are made at the edge, since only HTTP has addresses. */
+const FIELDS = Object.keys(JobManifest.shape) as (keyof JobManifest)[];
+
+/** Adds the links, which only HTTP knows, and puts the fields in the order of the schema. */
 export function manifestView(manifest: JobManifest): ManifestView {
   const self = `/jobs/${manifest.id}`;
+  const ordered = Object.fromEntries(FIELDS.map((field) => [field, manifest[field]]));
   return {
-    ...manifest,
+    ...ordered as JobManifest,
     links: {
       self,
       // The same address: a browser that asks for HTML gets the page.

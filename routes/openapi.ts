@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { z } from "zod";
+import project from "../deno.json" with { type: "json" };
 import { type Operation, OPERATIONS } from "./operations.ts";
 import { PROBLEMS } from "./problem.ts";
 
@@ -24,7 +25,7 @@ export function openapiDocument(): Record<string, unknown> {
   }
   return {
     openapi: "3.1.0",
-    info: { title: "OnTheFly", version: "0.1.0", license: { name: "Apache-2.0" } },
+    info: { title: "OnTheFly", version: project.version, license: { name: project.license } },
     paths,
     components: { schemas: { Problem: jsonSchema(Problem, "output") } },
   };
