@@ -2,7 +2,7 @@
 import { inOrder, position, positions } from "./chart_axis.js";
 import { markersPlugin } from "./chart_markers.js";
 import { decimal } from "./figures.js";
-import { plotOptions } from "./plot_options.js";
+import { canvasColour, plotOptions } from "./plot_options.js";
 import { smooth } from "./smoothing.js";
 /** @typedef {import("uplot")} UPlot */
 /** @typedef {import("./metric_data.js").MetricData} MetricData */
@@ -96,12 +96,11 @@ export class Chart {
       reset: this.gestures.reset,
       hover: (at) => this.#tell(at),
     });
-    const look = getComputedStyle(this.figure);
     options.plugins = [
       markersPlugin(
         () => this.#placedMarkers(),
         this.gestures.open,
-        () => ({ line: look.getPropertyValue("--dim"), ink: look.getPropertyValue("--text") }),
+        { routine: canvasColour(this.place, "--dim"), ink: canvasColour(this.place, "--text") },
       ),
     ];
     const data = /** @type {import("uplot").AlignedData} */ (table);
@@ -153,13 +152,7 @@ export class Chart {
       }
     } else {
       const [xs, , , raw, smoothed, val, test] = this.#plot.data;
-      parts.push(
-        `${
-          this.view?.x === "time"
-            ? new Date((xs?.[at] ?? 0) * 1000).toLocaleTimeString()
-            : decimal(xs?.[at])
-        }:`,
-      );
+      if (this.val !== null) parts.push(`${placeText(xs?.[at] ?? 0, this.view?.x)}:`);
       const values = [["train", smoothed?.[at] ?? raw?.[at]], ["val", val?.[at]], [
         "test",
         test?.[at],
@@ -176,6 +169,11 @@ export class Chart {
     this.place.setAttribute("role", "img");
     this.place.setAttribute("aria-label", `${this.title}: ${text}`);
   }
+}
+
+/** @param {number} place @param {AxisKind} [kind] */
+function placeText(place, kind) {
+  return kind === "time" ? new Date(place * 1000).toLocaleTimeString() : decimal(place);
 }
 
 /** `val_loss` is `val` in the caption of its chart. @param {string} name */

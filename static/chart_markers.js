@@ -32,7 +32,7 @@ const SHAPES = {
  * Draws markers above the axis of a chart, tells what they are and goes where they lead.
  * @param {() => PlacedMarker[]} markers
  * @param {(href: string) => void} open
- * @param {() => { line: string, ink: string }} colours
+ * @param {{ routine: string, ink: string }} colours Of checkpoints, and of all else.
  */
 export function markersPlugin(markers, open, colours) {
   const tip = document.createElement("div");
@@ -67,7 +67,7 @@ export function markersPlugin(markers, open, colours) {
           if (under !== null) open(under.href);
         });
       },
-      draw: (/** @type {UPlot} */ plot) => draw(plot, markers(), colours()),
+      draw: (/** @type {UPlot} */ plot) => draw(plot, markers(), colours),
       setCursor: look,
     },
   };
@@ -87,20 +87,21 @@ function nearest(plot, markers, left) {
   return best;
 }
 
-/** @param {UPlot} plot @param {PlacedMarker[]} markers @param {{ line: string, ink: string }} colours */
+/** @param {UPlot} plot @param {PlacedMarker[]} markers @param {{ routine: string, ink: string }} colours */
 function draw(plot, markers, colours) {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
   let lastDot = -Infinity;
   ctx.save();
   ctx.lineWidth = 1.5;
+  ctx.setLineDash([]);
   for (const marker of [...markers].sort((a, b) => a.x - b.x)) {
     const shape = SHAPES[marker.kind];
     const x = plot.valToPos(marker.x, "x", true);
     if (shape === undefined || !(x >= bbox.left - 1 && x <= bbox.left + bbox.width + 1)) continue;
     if (marker.kind === "checkpoint" && x - lastDot < ROOM * ratio) continue;
     if (marker.kind === "checkpoint") lastDot = x;
-    ctx.strokeStyle = marker.kind === "checkpoint" ? colours.line : colours.ink;
+    ctx.strokeStyle = marker.kind === "checkpoint" ? colours.routine : colours.ink;
     ctx.fillStyle = ctx.strokeStyle;
     if (shape.line) rise(ctx, x, bbox, ratio);
     ctx.save();

@@ -20,7 +20,8 @@ export function decimal(value) {
   if (value === null || value === undefined) return NONE;
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-3) {
+  if (size >= 1e3 && size < 1e7) return whole(value);
+  if (size >= 1e7 || size < 1e-3) {
     return value.toExponential(2).replace("e+", "e").replace(/\.?0+e/, "e");
   }
   return value.toPrecision(4).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "");

@@ -19,11 +19,11 @@ export function plotOptions(place, view, gestures) {
   const look = getComputedStyle(place);
   /** @param {string} name */
   const token = (name) => look.getPropertyValue(name).trim();
-  const line = resolved(place, "--line");
+  const line = canvasColour(place, "--line");
   const axis = {
-    stroke: resolved(place, "--dim"),
+    stroke: canvasColour(place, "--dim"),
     font: `11px ${token("--font")}`,
-    grid: { stroke: resolved(place, "--grid"), width: 1 },
+    grid: { stroke: canvasColour(place, "--grid"), width: 1 },
     ticks: { show: false },
     gap: 4,
   };
@@ -76,7 +76,7 @@ export function plotOptions(place, view, gestures) {
       {
         stroke: line,
         paths: () => null,
-        points: { show: drawDiamonds(line, resolved(place, "--panel")) },
+        points: { show: drawDiamonds(line, canvasColour(place, "--panel")) },
       },
     ],
     bands: [{ series: [2, 1], fill: faded(line, 0.14) }],
@@ -129,6 +129,7 @@ function drawDiamonds(line, panel) {
     ctx.strokeStyle = line;
     ctx.fillStyle = panel;
     ctx.lineWidth = WIDTH * devicePixelRatio;
+    ctx.setLineDash([]);
     for (const [at, value] of (plot.data[series] ?? []).entries()) {
       if (typeof value !== "number") continue;
       const x = plot.valToPos(plot.data[0][at] ?? 0, "x", true);
@@ -153,7 +154,7 @@ function tick(value) {
 }
 
 /** A token as the canvas can take it: `light-dark()` and `var()` are resolved by an element. @param {HTMLElement} place @param {string} name */
-function resolved(place, name) {
+export function canvasColour(place, name) {
   const probe = document.createElement("span");
   probe.style.color = `var(${name})`;
   place.append(probe);

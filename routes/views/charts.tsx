@@ -5,14 +5,19 @@ interface Chart {
   /** Metric names; the dash pattern tells them apart. */
   train: string;
   val?: string;
-  /** Field of a test result that is drawn as a diamond. */
-  test?: "loss" | "accuracy";
-  unit?: string;
+  /** Drawn as diamonds. */
+  test?: string;
 }
 
 const MAIN: readonly Chart[] = [
-  { id: "loss", title: "Loss", train: "loss", val: "val_loss", test: "loss" },
-  { id: "accuracy", title: "Accuracy", train: "accuracy", val: "val_accuracy", test: "accuracy" },
+  { id: "loss", title: "Loss", train: "loss", val: "val_loss", test: "test_loss" },
+  {
+    id: "accuracy",
+    title: "Accuracy",
+    train: "accuracy",
+    val: "val_accuracy",
+    test: "test_accuracy",
+  },
 ];
 
 const SMALL: readonly Chart[] = [

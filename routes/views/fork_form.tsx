@@ -44,7 +44,7 @@ export function ForkForm(
       </Field>
       <Field name="start" label="Start">
         <select {...control("start")} data-type="boolean">
-          <option value="true">as soon as there is a slot</option>
+          <option value="true">when there is a slot</option>
           <option value="false">parked, when I resume it</option>
         </select>
       </Field>
@@ -62,7 +62,12 @@ function SelectionFields({ job }: { job: JobManifest }) {
   return (
     <fieldset class="wide choices" data-choices="selection.kind">
       <legend>Training samples</legend>
-      <Choice value="quantile" label="A loss quantile" checked>
+      <Choice
+        value="quantile"
+        label="A loss quantile"
+        hint="0 is the easiest sample, 1 the hardest."
+        checked
+      >
         <Field name="selection.from" label="from">
           <input
             {...control("selection.from")}
@@ -71,7 +76,7 @@ function SelectionFields({ job }: { job: JobManifest }) {
             value="0.8"
           />
         </Field>
-        <Field name="selection.to" label="to" hint="0 is the easiest sample, 1 the hardest.">
+        <Field name="selection.to" label="to">
           <input {...control("selection.to")} data-type="number" inputmode="decimal" value="1" />
         </Field>
       </Choice>
@@ -91,9 +96,10 @@ function SelectionFields({ job }: { job: JobManifest }) {
 }
 
 function Choice(
-  { value, label, checked = false, children }: {
+  { value, label, hint, checked = false, children }: {
     value: string;
     label: string;
+    hint?: string;
     checked?: boolean;
     children?: Child;
   },
@@ -105,6 +111,7 @@ function Choice(
       </label>
       <fieldset class="choice-fields" data-choice={value} disabled={!checked}>
         {children}
+        {hint !== undefined && <p class="hint">{hint}</p>}
       </fieldset>
     </div>
   );

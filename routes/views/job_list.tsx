@@ -138,7 +138,7 @@ function SessionGroup(
         </span>
       </h2>
       <table class="jobs">
-        <thead class="visually-hidden">
+        <thead>
           <tr>
             <th scope="col">Job</th>
             <th scope="col">State</th>
