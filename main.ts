@@ -1,0 +1,214 @@
+import {
+  ansiColorFormatter,
+  configure,
+  getLogger,
+  jsonLinesFormatter,
+  type LogRecord,
+} from "@logtape/logtape";
+import type { Hono } from "hono";
+import { join } from "node:path";
+import { openArtifactStore } from "./jobs/artifact_store.ts";
+import { DataFolderError, openDataFolder } from "./jobs/data_folder.ts";
+import { openEventLog } from "./jobs/event_log.ts";
+import { randomId } from "./jobs/job_id.ts";
+import { openJobStore } from "./jobs/job_store.ts";
+import { createMetricsStore } from "./jobs/metrics_store.ts";
+import { createProcessLauncher } from "./jobs/process_launcher.ts";
+import {
+  readServerConfig,
+  type ServerConfig,
+  ServerConfigError,
+  serverConfigHelp,
+} from "./jobs/server_config.ts";
+import { createSupervisor, type SupervisorOptions } from "./jobs/supervisor.ts";
+import { createApp } from "./routes/app.ts";
+
+/** A server that answers. */
+export interface RunningServer {
+  /** `http://127.0.0.1:8000` */
+  readonly url: string;
+  /** Stops taking work, has workers save and end, ends streams, closes stores; idempotent. */
+  close(): Promise<void>;
+}
+
+/** Longest that jobs may take to save and answers to end when the server closes, in ms. */
+const JOBS_MS = 7_000;
+const ANSWERS_MS = 1_000;
+/** A server that has not closed by then ends anyway. */
+const EXIT_MS = 9_500;
+
+/**
+ * Starts a server: opens the data folder, recovers its jobs, listens.
+ *
+ * @throws {DataFolderError} when the data folder cannot be used.
+ * @throws {ServerConfigError} when it cannot listen where it should.
+ */
+export async function startServer(config: ServerConfig): Promise<RunningServer> {
+  const logger = getLogger(["onthefly"]);
+  await using opened = new AsyncDisposableStack();
+  // Listens first, so that a taken port is known before any job is recovered; requests wait.
+  const app = Promise.withResolvers<Hono>();
+  const http = listen(config, async (request) => (await app.promise).fetch(request));
+  opened.defer(http.close);
+  const folder = opened.adopt(await openDataFolder(config.dataDir), (folder) => folder.close());
+  const log = opened.adopt(
+    openEventLog(join(folder.path, "events.sqlite3"), {
+      onError: (error) => logger.error("the event log cannot write: {error}", { error }),
+    }),
+    (log) => log.close(),
+  );
+  const kvPath = config.kv ?? join(folder.path, "kv.sqlite3");
+  const store = opened.adopt(await openJobStore(kvPath), (store) => store.close());
+  const artifacts = openArtifactStore(folder.path);
+  const metrics = createMetricsStore(log);
+  const denoDir = join(folder.path, "deno_dir");
+  const { sandbox } = config;
+  const launcher = opened.adopt(
+    await createProcessLauncher({ projectRoot: import.meta.dirname!, sandbox, denoDir }),
+    // A server that ends early would leave the process behind that warms the cache.
+    (launcher) => launcher.warmed,
+  );
+  const jobs = await createSupervisor({
+    log,
+    store,
+    artifacts,
+    metrics,
+    launcher,
+    clock: Date.now,
+    randomId,
+    options: supervisorOptions(config),
+    logger: logger.getChild("jobs"),
+  });
+  // Answers end before what they read from closes, and after a stream told how its jobs ended.
+  opened.defer(http.close);
+  opened.defer(() => jobs.shutdown(JOBS_MS));
+  app.resolve(createApp({
+    jobs,
+    log,
+    metrics,
+    artifacts,
+    config,
+    logger: logger.getChild("http"),
+    closing: http.closing,
+  }));
+  const parts = opened.move();
+  let closed: Promise<void> | undefined;
+  return { url: http.url, close: () => closed ??= parts.disposeAsync() };
+}
+
+function supervisorOptions(config: ServerConfig): SupervisorOptions {
+  const cores = navigator.hardwareConcurrency;
+  const trainingSlots = config.slots ?? Math.max(3, cores);
+  return {
+    trainingSlots,
+    parkAfterMs: config.parkAfter,
+    jobMemoryBytes: config.jobMemory,
+    jobTimeoutMs: config.jobTimeout,
+    backend: config.backend,
+    threads: Math.max(1, Math.floor(cores / trainingSlots)),
+  };
+}
+
+/** Listens; `close` ends the streams and waits a moment for the answers under way. */
+function listen(config: ServerConfig, handler: (request: Request) => Promise<Response>) {
+  const { port } = config;
+  const hostname = config.host.replace(/^\[|\]$/g, "");
+  try {
+    const server = Deno.serve({ hostname, port, onListen: () => {} }, handler);
+    const name = hostname.includes(":") ? `[${hostname}]` : hostname;
+    const closing = new AbortController();
+    let closed: Promise<void> | undefined;
+    const close = () => {
+      closing.abort();
+      // A client that stalls in the middle of its body does not hold the stores open.
+      return closed ??= within(server.shutdown(), ANSWERS_MS);
+    };
+    return { url: `http://${name}:${server.addr.port}`, closing: closing.signal, close };
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) {
+      throw new ServerConfigError(
+        "ONTHEFLY_PORT",
+        `port ${port} on ${config.host} is in use; stop what listens there, or take another port (0: a free one)`,
+      );
+    }
+    throw error;
+  }
+}
+
+/** Resolves with the promise, or after `ms`. */
+async function within(promise: Promise<void>, ms: number): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, ms);
+  await Promise.race([promise, late.promise]);
+  clearTimeout(timer);
+}
+
+/** Logs go to standard error: for eyes on a terminal, one JSON object a line otherwise. */
+async function configureLogs(): Promise<void> {
+  const format = Deno.stderr.isTerminal() ? ansiColorFormatter : jsonLinesFormatter;
+  const encoder = new TextEncoder();
+  const stderr = (record: LogRecord) => {
+    Deno.stderr.writeSync(encoder.encode(format(record)));
+  };
+  await configure({
+    sinks: { stderr },
+    loggers: [
+      { category: ["onthefly"], sinks: ["stderr"], lowestLevel: "info" },
+      { category: ["logtape", "meta"], sinks: ["stderr"], lowestLevel: "warning" },
+    ],
+  });
+}
+
+/** `main.ts [serve] [flags]`. */
+async function main(args: readonly string[]): Promise<void> {
+  const [command, ...rest] = args;
+  const flags = command === "serve" ? rest : args;
+  if (flags.includes("--help")) {
+    console.log(`${USAGE}${serverConfigHelp()}`);
+    return;
+  }
+  await configureLogs();
+  const logger = getLogger(["onthefly"]);
+  // Whatever one request or one worker left unhandled, the others' work goes on.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    logger.error("unhandled: {reason}", { reason: event.reason });
+  });
+  const server = await startServer(readServerConfig(Deno.env.toObject(), flags));
+  console.log(`onthefly listening on ${server.url}`);
+  const signals = onSignals(["SIGTERM", "SIGINT"]);
+  logger.info("{signal}: closing", { signal: await signals });
+  setTimeout(() => Deno.exit(1), EXIT_MS);
+  await server.close();
+  Deno.exit(0);
+}
+
+/** Resolves with the first signal; the second ends the process at once. */
+function onSignals(names: Deno.Signal[]): Promise<Deno.Signal> {
+  const { promise, resolve } = Promise.withResolvers<Deno.Signal>();
+  let seen = false;
+  for (const name of names) {
+    Deno.addSignalListener(name, () => {
+      if (seen) Deno.exit(130);
+      seen = true;
+      resolve(name);
+    });
+  }
+  return promise;
+}
+
+const USAGE = `Usage: main.ts [serve] [flags]
+
+Serves the API and the dashboard. A flag wins over the environment.
+
+`;
+
+if (import.meta.main) {
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    if (!(error instanceof ServerConfigError || error instanceof DataFolderError)) throw error;
+    console.error(error.message);
+    Deno.exit(2);
+  }
+}
