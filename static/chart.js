@@ -1,8 +1,10 @@
 // @ts-check
 import { inOrder, position, positions } from "./chart_axis.js";
+import { canvasColour } from "./canvas_colour.js";
 import { markersPlugin } from "./chart_markers.js";
 import { decimal } from "./figures.js";
-import { canvasColour, plotOptions } from "./plot_options.js";
+import { plotOptions } from "./plot_options.js";
+import { LINE } from "./plot_series.js";
 import { smooth } from "./smoothing.js";
 /** @typedef {import("uplot")} UPlot */
 /** @typedef {import("./metric_data.js").MetricData} MetricData */
@@ -78,7 +80,7 @@ export class Chart {
     const shape = `${view.x} ${view.y} ${view.smooth > 0}`;
     if (this.#plot === null || shape !== this.#shape) this.#build(view, shape, table);
     else this.#plot.setData(/** @type {import("uplot").AlignedData} */ (table));
-    this.#tell(null);
+    this.#tell(this.#plot?.cursor.idx ?? null);
   }
 
   #clear() {
@@ -115,7 +117,7 @@ export class Chart {
   }
 
   /**
-   * All lines on one axis: train's min, max, raw and smoothed, then val, then test.
+   * All lines on one axis, in the order of `LINE`.
    * @param {View} view
    */
   #table(view) {
@@ -131,10 +133,12 @@ export class Chart {
       positions(train, view.x, facts),
       [train.min, train.max, train.last, smoothed].map(guard),
     ));
-    for (const other of others) {
-      if (other) tables.push(inOrder(positions(other, view.x, facts), [guard(other.last)]));
-      else tables.push([[], []]);
-    }
+    const [val, test] = others.map((other) => ({
+      places: other ? positions(other, view.x, facts) : [],
+      values: other ? guard(other.last) : [],
+    }));
+    if (val !== undefined) tables.push(inOrder(val.places, [val.values, val.values]));
+    if (test !== undefined) tables.push(inOrder(test.places, [test.values]));
     return globalThis["uPlot"].join(/** @type {any} */ (tables));
   }
 
@@ -151,12 +155,14 @@ export class Chart {
         parts.push(`${short(name)} ${decimal(columns.last.at(-1))}`);
       }
     } else {
-      const [xs, , , raw, smoothed, val, test] = this.#plot.data;
-      if (this.val !== null) parts.push(`${placeText(xs?.[at] ?? 0, this.view?.x)}:`);
-      const values = [["train", smoothed?.[at] ?? raw?.[at]], ["val", val?.[at]], [
-        "test",
-        test?.[at],
-      ]];
+      const { data } = this.#plot;
+      const under = (/** @type {number} */ line) => newestUpTo(data[line] ?? [], at);
+      if (this.val !== null) parts.push(`${placeText(under(LINE.x) ?? 0, this.view?.x)}:`);
+      const values = [
+        ["train", under(LINE.smoothed) ?? under(LINE.raw)],
+        ["val", under(LINE.val)],
+        ["test", under(LINE.test)],
+      ];
       for (const [name, value] of values) {
         if (typeof value === "number") {
           parts.push(`${this.val === null ? "" : `${name} `}${decimal(value)}`);
@@ -169,6 +175,15 @@ export class Chart {
     this.place.setAttribute("role", "img");
     this.place.setAttribute("aria-label", `${this.title}: ${text}`);
   }
+}
+
+/** A line has no figure at another line's places: the one before it counts. @param {ArrayLike<number | null | undefined>} values @param {number} at */
+function newestUpTo(values, at) {
+  for (let index = at; index >= 0; index--) {
+    const value = values[index];
+    if (value !== undefined) return value;
+  }
+  return null;
 }
 
 /** @param {number} place @param {AxisKind} [kind] */

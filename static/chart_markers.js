@@ -8,11 +8,14 @@
  * @property {string} href
  */
 
-/** Pixels within which the pointer is at a marker. */
-const REACH = 7;
-/** Height of the strip above the axis in which markers lie, and the least room between two dots. */
-const STRIP = 16;
-const ROOM = 6;
+/** Half the side of a marker's box, and the height of one floor of a stack of them. */
+const HALF = 4.5;
+const FLOOR = 12;
+/** Markers nearer to each other than this are stacked; more than so many are not drawn. */
+const ROOM = 9;
+const FLOORS = 6;
+/** Distance of the lowest floor's middle from the axis. */
+const GROUND = 8;
 
 /** Each kind's shape in a box of 9 by 9, and whether a line rises from it. */
 /** @type {Record<string, { path: string, line: boolean }>} */
@@ -44,16 +47,19 @@ export function markersPlugin(markers, open, colours) {
   /** @param {UPlot} plot */
   const look = (plot) => {
     const { left = -10, top = -10 } = plot.cursor;
-    const low = top > plot.over.clientHeight - STRIP - 4;
-    under = left < 0 || !low ? null : nearest(plot, markers(), left);
+    const { offsetLeft, clientHeight } = plot.over;
+    const found = stacked(plot, markers()).find(({ x, floor }) => {
+      const y = clientHeight - GROUND - floor * FLOOR;
+      return Math.abs(x - left) <= FLOOR / 2 + 1 && Math.abs(y - top) <= FLOOR / 2;
+    });
+    under = left < 0 ? null : found?.marker ?? null;
     plot.root.parentElement?.classList.toggle("over-marker", under !== null);
     tip.hidden = under === null;
-    if (under === null) return;
+    if (found === undefined || under === null) return;
     tip.textContent = under.text;
-    const place = plot.valToPos(under.x, "x") + plot.over.offsetLeft;
-    tip.style.left = `${
-      Math.max(0, Math.min(place - tip.offsetWidth / 2, plot.width - tip.offsetWidth))
-    }px`;
+    const middle = found.x + offsetLeft - tip.offsetWidth / 2;
+    tip.style.left = `${Math.max(0, Math.min(middle, plot.width - tip.offsetWidth))}px`;
+    tip.style.bottom = `${plot.height - clientHeight + (found.floor + 1) * FLOOR + 4}px`;
   };
 
   return {
@@ -73,39 +79,49 @@ export function markersPlugin(markers, open, colours) {
   };
 }
 
-/** @param {UPlot} plot @param {PlacedMarker[]} markers @param {number} left */
-function nearest(plot, markers, left) {
-  let best = null;
-  let distance = REACH;
-  for (const marker of markers) {
-    const away = Math.abs(plot.valToPos(marker.x, "x") - left);
-    // Of several at one place the last is on top; a checkpoint is there by routine, so others win.
-    if (away > distance || (away === distance && marker.kind === "checkpoint")) continue;
-    best = marker;
-    distance = away;
+/**
+ * Where each marker is drawn: those at one place stand on each other, and a checkpoint, which is
+ * there by routine, only where nothing else is.
+ * @param {UPlot} plot @param {PlacedMarker[]} markers
+ * @returns {{ marker: PlacedMarker, x: number, floor: number }[]} `x` in pixels of the plot.
+ */
+function stacked(plot, markers) {
+  const width = plot.over.clientWidth;
+  /** @type {{ marker: PlacedMarker, x: number, floor: number }[]} */
+  const placed = [];
+  const routineLast = markers.toSorted((a, b) =>
+    Number(a.kind === "checkpoint") - Number(b.kind === "checkpoint") || a.x - b.x
+  );
+  for (const marker of routineLast) {
+    const x = plot.valToPos(marker.x, "x");
+    if (!(x >= -1 && x <= width + 1)) continue;
+    const near = placed.filter((other) => Math.abs(other.x - x) < ROOM);
+    if (near.length > 0 && marker.kind === "checkpoint") continue;
+    if (near.length >= FLOORS) continue;
+    placed.push({ marker, x, floor: near.length });
   }
-  return best;
+  return placed;
 }
 
 /** @param {UPlot} plot @param {PlacedMarker[]} markers @param {{ routine: string, ink: string }} colours */
 function draw(plot, markers, colours) {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio;
-  let lastDot = -Infinity;
   ctx.save();
   ctx.lineWidth = 1.5;
   ctx.setLineDash([]);
-  for (const marker of [...markers].sort((a, b) => a.x - b.x)) {
+  for (const { marker, x, floor } of stacked(plot, markers)) {
     const shape = SHAPES[marker.kind];
-    const x = plot.valToPos(marker.x, "x", true);
-    if (shape === undefined || !(x >= bbox.left - 1 && x <= bbox.left + bbox.width + 1)) continue;
-    if (marker.kind === "checkpoint" && x - lastDot < ROOM * ratio) continue;
-    if (marker.kind === "checkpoint") lastDot = x;
+    if (shape === undefined) continue;
     ctx.strokeStyle = marker.kind === "checkpoint" ? colours.routine : colours.ink;
     ctx.fillStyle = ctx.strokeStyle;
-    if (shape.line) rise(ctx, x, bbox, ratio);
+    const left = bbox.left + x * ratio;
+    if (shape.line && floor === 0) rise(ctx, left, bbox, ratio);
     ctx.save();
-    ctx.translate(x - 4.5 * ratio, bbox.top + bbox.height - 13 * ratio);
+    ctx.translate(
+      left - HALF * ratio,
+      bbox.top + bbox.height - (GROUND + floor * FLOOR + HALF) * ratio,
+    );
     ctx.scale(ratio, ratio);
     const path = new Path2D(shape.path);
     if (shape.path.endsWith("z")) ctx.fill(path);
@@ -123,7 +139,7 @@ function rise(ctx, x, bbox, ratio) {
   ctx.setLineDash([2 * ratio, 3 * ratio]);
   ctx.beginPath();
   ctx.moveTo(x, bbox.top);
-  ctx.lineTo(x, bbox.top + bbox.height - STRIP * ratio);
+  ctx.lineTo(x, bbox.top + bbox.height);
   ctx.stroke();
   ctx.restore();
 }

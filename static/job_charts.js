@@ -10,6 +10,8 @@ import { choose } from "./tabs.js";
 
 /** Points asked for: one for each pixel of a wide chart is more than an eye can tell. */
 const MOST_POINTS = 1200;
+/** Frames drawn as they came; then the server's buckets, which hold every step, take their place. */
+const MOST_FRAMES = 120;
 /** Least time between two questions to the server that no person asked for. */
 const REFETCH_MS = 1000;
 
@@ -60,7 +62,7 @@ export class JobCharts {
     if (this.#fetching) this.#waiting.push(event);
     if (this.#view.to !== null && event.data["step"] > this.#view.to) return;
     const inLine = this.data.append(event);
-    if (!inLine || this.data.length > 2 * MOST_POINTS) this.refetchSoon();
+    if (!inLine || this.data.appended > MOST_FRAMES) this.refetchSoon();
     this.#schedule();
   }
 

@@ -63,12 +63,13 @@ document.body.addEventListener("job:markers", () => {
   }, MARKERS_MS);
 });
 document.addEventListener("htmx:after:swap", () => {
-  const allowed = document.getElementById("job-facts")?.dataset["allowed"] ?? "";
+  const { allowed = "", gradClipNorm = "" } = document.getElementById("job-facts")?.dataset ?? {};
   document.querySelector("[data-hparams]")
     ?.toggleAttribute("data-refused", !allowed.split(" ").includes("hparams"));
+  document.getElementById("field-grad_clip_norm")?.setAttribute("placeholder", gradClipNorm);
 });
 
-void charts.refetch();
+void charts.refetch().then(() => figures.showLr(charts.data.series.get("lr")?.last.at(-1)));
 void charts.refetchMarkers();
 openAddressedDialog();
 

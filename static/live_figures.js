@@ -15,12 +15,19 @@ export class LiveFigures {
     write("epoch", whole(data.epoch));
     if (data.loss !== undefined) write("loss", decimal(data.loss));
     if (typeof data.accuracy === "number") write("accuracy", percent(data.accuracy));
+    if (typeof data.lr === "number") this.showLr(data.lr);
     this.#recent.push({ step: data.step, ts: data.ts });
     while ((this.#recent[0]?.ts ?? 0) < data.ts - WINDOW_S * 1000) this.#recent.shift();
     const first = this.#recent[0];
     if (first === undefined || data.ts - first.ts < 200) return;
     const speed = (data.step - first.step) / ((data.ts - first.ts) / 1000);
     if (speed >= 0) write("steps_per_s", speed >= 10 ? whole(Math.round(speed)) : decimal(speed));
+  }
+
+  /** The rate in effect stands in the empty field that changes it. @param {number | null | undefined} lr */
+  showLr(lr) {
+    const field = document.getElementById("field-lr");
+    if (field instanceof HTMLInputElement && lr != null) field.placeholder = decimal(lr);
   }
 
   /** Nothing moves: there is no speed. */

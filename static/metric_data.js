@@ -27,6 +27,8 @@ export class MetricData {
   series = new Map();
   /** The last event that the server's answer reflects. */
   seq = 0;
+  /** Events that were added behind it. */
+  appended = 0;
 
   /** @param {string[]} names @param {number} originStep Axis step where the job's own step is 0. */
   constructor(names, originStep) {
@@ -37,6 +39,7 @@ export class MetricData {
   /** @param {{ series: Record<string, Point[]>, last_event_seq: number }} answer */
   replace(answer) {
     this.seq = answer.last_event_seq;
+    this.appended = 0;
     this.series = new Map(
       this.names.map((name) => [name, columnsOf(answer.series[name] ?? [])]),
     );
@@ -49,6 +52,7 @@ export class MetricData {
    */
   append({ type, seq, data }) {
     if (seq <= this.seq) return true;
+    this.appended += 1;
     if (type === "trainStep") return this.#appendStep(data);
     const names = FIGURES[type];
     if (names === undefined || (type !== "validation" && data.split !== "test")) return true;
@@ -57,14 +61,11 @@ export class MetricData {
     });
   }
 
-  /** @returns {number} Points of the longest series. */
-  get length() {
-    return Math.max(0, ...[...this.series.values()].map((columns) => columns.step.length));
-  }
-
   /** @param {Record<string, any>} data */
   #appendStep(data) {
     return this.names.every((name) => {
+      // What a step repeats of the newest validation is in that validation's own event.
+      if (name.startsWith("val_")) return true;
       const value = data[name];
       // A figure that was not sampled is no point; a loss that is null was not finite, and a gap.
       if (value === undefined || (value === null && name !== "loss")) return true;
@@ -81,7 +82,9 @@ export class MetricData {
     const columns = this.series.get(name);
     if (columns === undefined) return true;
     const last = columns.step.at(-1);
-    if (last !== undefined && data.step <= last) return false;
+    if (last !== undefined && data.step < last) return false;
+    // A second figure of one step takes the first one's place.
+    if (data.step === last) { for (const column of Object.values(columns)) column.pop(); }
     columns.step.push(data.step);
     columns.axis.push(data.axis_step ?? this.originStep + data.step);
     columns.ts.push(data.ts);

@@ -1,4 +1,4 @@
-import { ALLOWED, ENDED, type JobManifest } from "../../jobs/job.ts";
+import { ALLOWED, type JobManifest } from "../../jobs/job.ts";
 import { decimal, percent, whole } from "../../static/figures.js";
 import { JobControls } from "./job_controls.tsx";
 import { StateBadge } from "./state_badge.tsx";
@@ -17,7 +17,7 @@ export function JobHeader({ job }: { job: JobManifest }) {
         data-take={String(job.take)}
         data-steps-per-epoch={String(job.steps_per_epoch ?? "")}
         data-allowed={ALLOWED[job.state].join(" ")}
-        data-ended={String(ENDED.has(job.state))}
+        data-grad-clip-norm={String(job.config["grad_clip_norm"] ?? "off")}
       />
       <div class="job-title">
         <h1>

@@ -93,7 +93,7 @@ export function JobNotice({ job, health }: { job: JobManifest; health: ServerHea
 }
 
 function Hyperparameters({ job }: { job: JobManifest }) {
-  const { lr, grad_clip_norm } = job.config;
+  const { lr, grad_clip_norm: clip } = job.config;
   return (
     <form
       class="hparams"
@@ -118,7 +118,7 @@ function Hyperparameters({ job }: { job: JobManifest }) {
           data-type="number"
           inputmode="decimal"
           size={6}
-          placeholder={typeof grad_clip_norm === "number" ? String(grad_clip_norm) : "off"}
+          placeholder={typeof clip === "number" ? String(clip) : "off"}
         />
       </Field>
       <button type="submit">Set</button>

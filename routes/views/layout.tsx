@@ -21,6 +21,8 @@ const HTMX_CONFIG = JSON.stringify({
   history: false,
   noSwap: [204, 304, "4xx", "5xx"],
   includeIndicatorCSS: false,
+  // A settle delay makes htmx copy style attributes, which the content security policy refuses.
+  defaultSettleDelay: 0,
   sse: { reconnectMaxDelay: 4000 },
 });
 

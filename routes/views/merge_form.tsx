@@ -67,8 +67,8 @@ export function MergeForm({ job, others }: { job: JobManifest; others: JobManife
       </Field>
       <Field name="start" label="Then">
         <select {...control("start")} data-type="boolean">
-          <option value="false">park it: test, then decide</option>
-          <option value="true">train on</option>
+          <option value="false">park it, to be tested</option>
+          <option value="true">train it</option>
         </select>
       </Field>
       <details class="wide">
