@@ -90,12 +90,22 @@ function startedFields(
   };
 }
 
-/** Reports what ended the attempt; the module's own stack, with paths as the person posted them. */
+/** Reports what ended the attempt. */
 function reportFatal(channel: TrainerChannel, jobDir: string, thrown: unknown, step: number): void {
   const { phase, cause } = PhaseError.from("worker", thrown);
-  const stack = cause.stack?.replaceAll(`file://${jobDir}/`, "") ?? null;
+  const stack = cause.stack === undefined ? null : moduleStack(cause.stack, jobDir);
   channel.emit("error", { message: cause.message, stack, fatal: true, phase, step });
   channel.flush();
+}
+
+/** A stack as the module's author knows it: files by the names they were posted under, ours left out. */
+function moduleStack(stack: string, jobDir: string): string {
+  const runtime = new URL(".", import.meta.url).href;
+  const project = new URL("..", import.meta.url).href;
+  return stack.split("\n")
+    .filter((line) => !line.includes(runtime))
+    .map((line) => line.replace(`file://${jobDir}/`, "").replace(project, ""))
+    .join("\n");
 }
 
 if (import.meta.main) {
