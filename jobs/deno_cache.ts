@@ -4,6 +4,24 @@
  */
 import { DatabaseSync } from "node:sqlite";
 
+const WARM_FILE = "warm";
+
+/**
+ * Folder of the caches of the workers of this project in the user's own Deno cache, where servers
+ * with different data folders find it warm; null when the environment names no such place.
+ * @param env Reads a variable of the environment.
+ */
+export function userDenoCache(
+  projectRoot: string,
+  env: (name: string) => string | undefined,
+): string | null {
+  const home = env("HOME");
+  const cache = env("XDG_CACHE_HOME") ?? (home && `${home}/.cache`);
+  const denoDir = env("DENO_DIR") ?? (cache && `${cache}/deno`);
+  if (!denoDir?.startsWith("/")) return null;
+  return `${denoDir}/onthefly/${encodeURIComponent(projectRoot)}`;
+}
+
 /**
  * Makes the folder, with a file where Deno would keep the data of `localStorage`, `caches` and the
  * default KV: these ask for no permission, and all workers would share them.
@@ -11,6 +29,26 @@ import { DatabaseSync } from "node:sqlite";
 export async function prepareDenoCache(denoDir: string): Promise<void> {
   await Deno.mkdir(denoDir, { recursive: true });
   await touch(`${denoDir}/location_data`);
+}
+
+/** Names what a cache was filled from: the version of Deno and of the worker's sources. */
+export function denoCacheKey(projectRoot: string): string {
+  return `${Deno.version.deno} ${newestChange(`${projectRoot}/runtime`)}`;
+}
+
+/** Whether this cache was filled from just these versions. */
+export async function isDenoCacheWarm(denoDir: string, key: string): Promise<boolean> {
+  try {
+    return await Deno.readTextFile(`${denoDir}/${WARM_FILE}`) === key;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Notes that the cache is filled. */
+export async function noteDenoCacheWarm(denoDir: string, key: string): Promise<void> {
+  await Deno.writeTextFile(`${denoDir}/${WARM_FILE}`, key);
 }
 
 /**
@@ -38,6 +76,17 @@ export async function transpiledFolder(denoDir: string, folder: string): Promise
   const path = `${denoDir}/gen/file${folder}`;
   await Deno.mkdir(path, { recursive: true });
   return path;
+}
+
+/** When a file below the folder was changed last, in ms since the epoch. */
+function newestChange(folder: string): number {
+  let newest = 0;
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    const path = `${folder}/${name}`;
+    const changed = isDirectory ? newestChange(path) : Deno.statSync(path).mtime?.getTime() ?? 0;
+    newest = Math.max(newest, changed);
+  }
+  return newest;
 }
 
 async function touch(path: string): Promise<void> {

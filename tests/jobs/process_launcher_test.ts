@@ -71,7 +71,7 @@ for (const sandbox of ["auto", "deno"] as const) {
 
     await t.step("a heap past the memory limit ends it", async () => {
       const hog = "for (const all = [];;) all.push(Array.from({ length: 1000 }, Math.random));";
-      const record = await folder.launch("noise", endless(hog), { memoryBytes: 300 * MIB });
+      const record = await folder.launch("noise", endless(hog), { memoryBytes: 250 * MIB });
       assertEquals((await record.exit()).cause, "memory");
     });
 
