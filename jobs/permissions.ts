@@ -30,6 +30,7 @@ export function readablePaths(policy: WorkerPolicy): string[] {
 /**
  * Arguments of `deno` that run the worker with these permissions and no others: no network, no
  * environment, no subprocess, no ffi, no system information, nothing fetched, nothing asked.
+ * @throws {Error} when a path contains a comma, which would make two paths of it.
  */
 export function denoArguments(policy: WorkerPolicy): string[] {
   return [
@@ -47,7 +48,11 @@ export function denoArguments(policy: WorkerPolicy): string[] {
   ];
 }
 
-/** `deno` separates paths by commas, and reads two of them as one that belongs to the path. */
+/** `deno` separates paths by commas and knows no way to write one that belongs to a path. */
 function pathList(paths: readonly string[]): string {
-  return paths.map((path) => path.replaceAll(",", ",,")).join(",");
+  const ambiguous = paths.find((path) => path.includes(","));
+  if (ambiguous !== undefined) {
+    throw new Error(`a worker cannot be given a path that contains a comma: ${ambiguous}`);
+  }
+  return paths.join(",");
 }
