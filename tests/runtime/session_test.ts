@@ -182,3 +182,25 @@ Deno.test("Session rewound trains the same steps again to the bit", async () => 
     for (const { step, loss } of again) if (before.has(step)) assertEquals(loss, before.get(step));
   });
 });
+
+Deno.test("Session whose disk refuses a checkpoint says so and trains on", async () => {
+  await withFolder(async (folder) => {
+    const gone = join(folder, "gone");
+    await Deno.mkdir(gone);
+    const worker = new WorkerProcess(
+      launchContext(SPIRALS, gone, { config: { max_epochs: 1000, max_steps: STEPS } }),
+    );
+    await worker.event("trainStep", ({ step }) => step >= 40);
+    await Deno.remove(gone, { recursive: true });
+    const pause = await worker.send("pause", {});
+    assertEquals([pause.ok, pause.data?.["checkpoint"]], [true, null]);
+    const save = await worker.send("save_ckpt", { reason: "explicit" });
+    assertEquals([save.ok, save.error], [false, "CheckpointError"]);
+    const { message, fatal } = worker.all("error")[0]!;
+    assert(message.startsWith("checkpoint not saved"));
+    assertEquals(fatal, false);
+    await worker.send("resume", {});
+    assertEquals((await worker.ended()).code, 0);
+    assertEquals(worker.all("trainStep").length, STEPS);
+  });
+});
