@@ -1,4 +1,4 @@
-import { progressBar, progressLine } from "./progress_bar.ts";
+import { progressBars, progressLine } from "./progress_bar.ts";
 import { createStyle, type Style } from "./style.ts";
 import type { TrainingProgress } from "./training_progress.ts";
 
@@ -80,16 +80,13 @@ export class ProgressDisplay {
   }
 
   #erased(): string {
-    return this.#drawn === 0 ? "" : `\x1b[${this.#drawn}A\r\x1b[J`;
+    return this.#drawn === 0 ? "" : `\x1b[${this.#drawn}F\x1b[J`;
   }
 
   #lines(): string {
-    const columns = this.#terminal.columns() - 1;
-    const bars = this.#bars();
-    const longest = Math.max(0, ...bars.map((bar) => bar.runName.length));
-    const nameWidth = Math.min(longest, Math.floor(columns / 3));
-    this.#drawn = bars.length;
-    return bars
-      .map((bar) => `${progressBar(bar, columns, this.#terminal.style, nameWidth)}\n`).join("");
+    const { columns, style } = this.#terminal;
+    const lines = progressBars(this.#bars(), columns() - 1, style);
+    this.#drawn = lines.length;
+    return lines.map((line) => `${line}\n`).join("");
   }
 }

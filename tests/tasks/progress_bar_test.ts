@@ -1,9 +1,11 @@
 import { assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
-import { duration, progressBar, progressLine } from "../../tasks/progress_bar.ts";
+import { duration, progressBars, progressLine } from "../../tasks/progress_bar.ts";
 import { createStyle } from "../../tasks/style.ts";
 import type { TrainingProgress } from "../../tasks/training_progress.ts";
 
 const plain = createStyle(false);
+const progressBar = (job: TrainingProgress, columns: number) =>
+  progressBars([job], columns, plain)[0]!;
 const halfway: TrainingProgress = {
   runName: "baseline",
   state: "running",
@@ -17,28 +19,28 @@ const halfway: TrainingProgress = {
   secondsLeft: 75,
 };
 
-Deno.test("progressBar() shows step, epoch, loss, accuracy, speed and time left", () => {
+Deno.test("progressBars() shows step, epoch, loss, accuracy, speed and time left", () => {
   assertEquals(
-    progressBar(halfway, 120, plain),
+    progressBar(halfway, 120),
     "baseline  ━━━━━━━━━━━━━━──────────────  step 250/500  epoch 3/5  loss 0.1235  acc  96.1%" +
-      "  812 steps/s  1:15 left",
+      "   812 steps/s  1:15 left",
   );
 });
 
-Deno.test("progressBar() fits into the columns it is given, and keeps the step", () => {
+Deno.test("progressBars() fits into the columns it is given, and keeps the step", () => {
   for (let columns = 40; columns <= 140; columns++) {
-    const line = progressBar(halfway, columns, plain);
+    const line = progressBar(halfway, columns);
     assertLessOrEqual(line.length, columns);
     assertStringIncludes(line, "step 250/500");
   }
 });
 
-Deno.test("progressBar() shows the state of a job that does not run", () => {
+Deno.test("progressBars() shows the state of a job that does not run", () => {
   const paused = { ...halfway, state: "paused", stepsPerSecond: null, secondsLeft: null };
-  assertStringIncludes(progressBar(paused, 120, plain), "acc  96.1%  paused");
+  assertStringIncludes(progressBar(paused, 120), "acc  96.1%  paused");
 });
 
-Deno.test("progressBar() of a job that has told nothing yet is empty", () => {
+Deno.test("progressBars() of a job that has told nothing yet is empty", () => {
   const queued: TrainingProgress = {
     ...halfway,
     state: "queued",
@@ -52,9 +54,16 @@ Deno.test("progressBar() of a job that has told nothing yet is empty", () => {
     secondsLeft: null,
   };
   assertEquals(
-    progressBar(queued, 60, plain),
+    progressBar(queued, 60),
     `baseline  ${"─".repeat(25)}  step 0  epoch 1  queued`,
   );
+});
+
+Deno.test("progressBars() of several jobs have their columns below one another", () => {
+  const other = { ...halfway, runName: "fork", step: 7, steps: 2_000, loss: null };
+  const [first, second] = progressBars([halfway, other], 120, plain);
+  assertEquals(first!.indexOf("epoch"), second!.indexOf("epoch"));
+  assertEquals(first!.indexOf("steps/s"), second!.indexOf("steps/s"));
 });
 
 Deno.test("progressLine() has the same figures and no bar", () => {

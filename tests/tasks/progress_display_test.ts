@@ -35,16 +35,16 @@ Deno.test("ProgressDisplay redraws in place, a line for each job", () => {
   clock.ms = 100;
   display.update(() => [progress, { ...progress, runName: "b" }]);
   assertEquals(written.map((text) => text.split("\n").length - 1), [2, 2]);
-  assertEquals(written[1]!.startsWith("\x1b[2A\r\x1b[J"), true);
+  assertEquals(written[1]!.startsWith("\x1b[2F\x1b[J"), true);
 });
 
 Deno.test("ProgressDisplay writes lines above the bars", () => {
   const { written, display } = setUp(true);
   display.update(() => [progress]);
   display.line("paused");
-  assertEquals(written[1]!.split("\n").map((line) => line.slice(0, 14)), [
-    "\x1b[1A\r\x1b[Jpaused",
-    "a  ───────────",
+  assertEquals(written[1]!.split("\n").map((line) => line.slice(0, 13)), [
+    "\x1b[1F\x1b[Jpaused",
+    "a  ──────────",
     "",
   ]);
 });
