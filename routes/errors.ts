@@ -2,6 +2,7 @@ import type { Context, ErrorHandler, NotFoundHandler } from "hono";
 import { html } from "hono/html";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { AppDeps } from "./app_deps.ts";
+import { OPERATIONS } from "./operations.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { RequestError } from "./request_error.ts";
 
@@ -21,9 +22,24 @@ export function errorHandler(deps: Pick<AppDeps, "logger">): ErrorHandler {
   };
 }
 
-/** Answers a path that nothing is at. */
-export const notFoundHandler: NotFoundHandler = (c) =>
-  renderProblem(c, problemOf(new RequestError("not-found", `nothing is at ${c.req.path}`)));
+/** Answers a path that nothing is at, or that does not take the method. */
+export const notFoundHandler: NotFoundHandler = (c) => {
+  const { method, path } = c.req;
+  const allowed = methodsAt(path);
+  if (allowed.length === 0) {
+    return renderProblem(c, problemOf(new RequestError("not-found", `nothing is at ${path}`)));
+  }
+  c.header("Allow", allowed.join(", "));
+  const detail = `${path} takes ${allowed.join(", ")}, not ${method}`;
+  return renderProblem(c, problemOf(new RequestError("method-not-allowed", detail, { allowed })));
+};
+
+/** Methods that the API takes at a path. */
+function methodsAt(path: string): string[] {
+  return OPERATIONS
+    .filter((operation) => new RegExp(`^${operation.path.replace(/:\w+/g, "[^/]+")}$`).test(path))
+    .map((operation) => operation.method.toUpperCase());
+}
 
 /** A problem as the client reads it. */
 export function renderProblem(c: Context, problem: Problem): Response | Promise<Response> {

@@ -13,7 +13,7 @@ export interface Subscription {
   sampleMs: number | null;
   heartbeatMs: number;
   /** Ends the stream: the server closes. A client that leaves cancels it. */
-  signal: AbortSignal;
+  closing: AbortSignal;
 }
 
 const encoder = new TextEncoder();
@@ -30,14 +30,18 @@ export function eventStream(
 ): ReadableStream<Uint8Array> {
   const { follow, heartbeatMs } = subscription;
   const ended = new AbortController();
-  const signal = AbortSignal.any([subscription.signal, ended.signal]);
+  const { signal } = ended;
   const last = log.lastSeq;
   const pages = new PageSource(log, reader, subscription, signal);
   let heartbeat: ReturnType<typeof setInterval> | undefined;
+  let cancelled = false;
   const end = () => {
     ended.abort();
     clearInterval(heartbeat);
+    subscription.closing.removeEventListener("abort", end);
   };
+  subscription.closing.addEventListener("abort", end);
+  if (subscription.closing.aborted) end();
   return new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(encoder.encode(preamble(log.id, subscription.cursor)));
@@ -47,16 +51,24 @@ export function eventStream(
       }, heartbeatMs);
     },
     async pull(controller) {
-      while (!signal.aborted && (follow || pages.after < last)) {
-        const frames = await pages.next();
-        if (signal.aborted) break;
-        if (frames.bytes !== null) return controller.enqueue(frames.bytes);
-        if (follow) await log.changed(pages.after, signal);
+      try {
+        while (!signal.aborted && (follow || pages.after < last)) {
+          const frames = await pages.next();
+          if (signal.aborted) break;
+          if (frames.bytes !== null) return controller.enqueue(frames.bytes);
+          if (follow) await log.changed(pages.after, signal);
+        }
+      } catch (error) {
+        end();
+        throw error;
       }
       end();
-      controller.close();
+      if (!cancelled) controller.close();
     },
-    cancel: end,
+    cancel() {
+      cancelled = true;
+      end();
+    },
   }, { highWaterMark: 1 });
 }
 

@@ -16,20 +16,23 @@ export function eventRoutes(deps: AppDeps): Hono {
     const query = parseQuery(c, EventsQuery);
     const given = c.req.header("Last-Event-ID") ?? query.after;
     const types = query.types?.split(",").map((type) => type.trim()).filter((type) => type !== "");
+    const headers = {
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-store",
+      // Asks a proxy that gathers answers to pass this one on as it comes.
+      "X-Accel-Buffering": "no",
+    };
+    // HEAD would drop a stream that nobody then ends.
+    if (c.req.method === "HEAD") return c.body(null, 200, headers);
     const body = eventStream(log, reader, {
       filter: { ...scope, types },
       cursor: eventCursor(log, given, otherwise),
       follow: query.follow === "true",
       sampleMs: query.sample_ms ?? null,
       heartbeatMs: deps.heartbeatMs ?? 15_000,
-      signal: deps.closing,
+      closing: deps.closing,
     });
-    return c.body(body, 200, {
-      "Content-Type": "text/event-stream",
-      "Cache-Control": "no-store",
-      // Asks a proxy that gathers answers to pass this one on as it comes.
-      "X-Accel-Buffering": "no",
-    });
+    return c.body(body, 200, headers);
   };
 
   return new Hono()

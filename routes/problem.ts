@@ -81,7 +81,8 @@ function problem(
   detail: string,
   extra: Record<string, unknown> = {},
 ): Problem {
-  return { type: `/problems/${slug}`, ...PROBLEMS[slug], detail, ...extra };
+  const { title, status } = PROBLEMS[slug];
+  return { type: `/problems/${slug}`, title, status, detail, ...extra };
 }
 
 function codeOf(error: unknown): unknown {

@@ -222,6 +222,14 @@ Deno.test("a stream ends when the server closes, and when its reader leaves", as
   assertEquals((await next).done, true);
 });
 
+Deno.test("HEAD tells what a stream is, and opens none", async () => {
+  await using fixture = await appFixture();
+  const response = await fixture.app.request("/events", { method: "HEAD" });
+  assertEquals(response.status, 200);
+  assertEquals(response.headers.get("Content-Type"), "text/event-stream");
+  assertEquals(await response.text(), "");
+});
+
 Deno.test("?sample_ms shows runs of steps as one frame a job, all else as it is", async () => {
   await using fixture = await appFixture();
   const { app, log } = fixture;

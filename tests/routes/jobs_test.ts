@@ -96,6 +96,22 @@ Deno.test("a path that is nothing's is a 404", async () => {
   assertStringIncludes(String(detail), "/nothing");
 });
 
+Deno.test("a method that a path does not take is a 405 with those that it takes", async () => {
+  await using fixture = await appFixture();
+  const { id } = fixture.jobs.add();
+  for (
+    const [method, path, allow] of [
+      ["PUT", `/jobs/${id}`, "GET, DELETE"],
+      ["GET", `/jobs/${id}/pause`, "POST"],
+      ["DELETE", "/jobs", "POST, GET"],
+    ] as const
+  ) {
+    const response = await fixture.app.request(path, { method });
+    assertEquals(response.headers.get("Allow"), allow);
+    await assertProblem(response, 405, "method-not-allowed", { allowed: allow.split(", ") });
+  }
+});
+
 Deno.test("GET /sessions lists lineages with their jobs", async () => {
   await using fixture = await appFixture();
   fixture.jobs.add();
