@@ -18,8 +18,8 @@ export interface RecordDeps {
   logger: Logger;
 }
 
-/** Writes to KV. `durable` is the manifest as the log on disk has it. */
-export type WriteOperation = (store: JobStore, durable: JobManifest) => Promise<void>;
+/** Writes to KV what is durable in the log. */
+export type WriteOperation = (store: JobStore) => Promise<void>;
 
 /** Where the job heads for after a state change, and what ended it. */
 export interface TransitionFacts {
@@ -40,9 +40,9 @@ export class JobRecord {
   readonly checkpoints: Map<number, CheckpointRecord>;
   readonly #deps: RecordDeps;
   #writes: Promise<void> = Promise.resolve();
-  #putQueued = false;
-  /** The newest event that KV should have at once. */
-  #factSeq = 0;
+  #putPlanned = false;
+  /** A put that has not begun and has no other write behind it: it may take later events along. */
+  #lastPut: { manifest: JobManifest; operation: WriteOperation } | null = null;
   #stepWrite: Cancel | null = null;
   #abandoned = false;
 
@@ -119,14 +119,14 @@ export class JobRecord {
 
   /** Writes to KV once the log is durable, after every write before it; tries again until it can. */
   write(operation: WriteOperation): Promise<void> {
+    this.#lastPut = null;
     this.#writes = this.#writes.then(() => this.#perform(operation));
     return this.#writes;
   }
 
   /** Resolves when the log and KV have everything up to now. */
   async settled(): Promise<void> {
-    this.#cancelStepWrite();
-    this.#queuePut();
+    this.#put();
     await this.#writes;
   }
 
@@ -142,32 +142,46 @@ export class JobRecord {
     const logged = { ...event, seq: this.#deps.log.append(event) };
     this.#manifest = foldEvent(this.#manifest, logged, fields);
     if (type === "trainStep") {
-      this.#stepWrite ??= this.#deps.timers.after(STEP_WRITE_MS, () => this.#queuePut());
+      this.#stepWrite ??= this.#deps.timers.after(STEP_WRITE_MS, () => this.#put());
     } else {
-      this.#factSeq = logged.seq;
-      this.#queuePut();
+      this.#putSoon();
     }
     return logged;
   }
 
-  #queuePut(): void {
+  /** Puts the manifest as it will be when this turn's events have had their writes queued. */
+  #putSoon(): void {
+    if (this.#putPlanned) return;
+    this.#putPlanned = true;
+    queueMicrotask(() => this.#put());
+  }
+
+  /**
+   * Puts the manifest behind every write so far: were it to overtake the record of a checkpoint,
+   * a server that starts anew would take the checkpoint's event for done.
+   */
+  #put(): void {
+    this.#putPlanned = false;
     this.#cancelStepWrite();
-    if (this.#putQueued) return;
-    this.#putQueued = true;
-    this.write((store, durable) => {
-      this.#putQueued = false;
-      if (this.#factSeq > durable.seq) this.#queuePut();
-      return store.put(durable);
-    });
+    if (this.#lastPut !== null) {
+      this.#lastPut.manifest = this.#manifest;
+      return;
+    }
+    const put = {
+      manifest: this.#manifest,
+      operation: (store: JobStore) => store.put(put.manifest),
+    };
+    this.write(put.operation);
+    this.#lastPut = put;
   }
 
   async #perform(operation: WriteOperation): Promise<void> {
     const { log, store, logger, timers } = this.#deps;
+    if (this.#lastPut?.operation === operation) this.#lastPut = null;
     while (!this.#abandoned) {
       try {
-        const durable = this.#manifest;
         await log.durable();
-        return await operation(store, durable);
+        return await operation(store);
       } catch (error) {
         if (this.#abandoned) return;
         logger.error("job {job}: cannot write: {error}", { job: this.#manifest.id, error });

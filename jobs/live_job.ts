@@ -191,7 +191,7 @@ export class LiveJob extends Changes {
     );
   }
 
-  /** Lets every worker go for the server's end; resolves when they are gone. */
+  /** Lets every worker go for the server's end, within `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.closing = true;
     this.#parkTimer?.();
@@ -200,7 +200,8 @@ export class LiveJob extends Changes {
     if (attempt?.ready && attempt.mode === "train" && !attempt.finished) {
       await this.#lastSave(attempt, graceMs / 2);
     }
-    await Promise.all([attempt?.release(graceMs / 2), this.serve.end(graceMs / 2)]);
+    // Closing its line and TERM each have this long.
+    await Promise.all([attempt?.release(graceMs / 4), this.serve.end(graceMs / 4)]);
     this.#stopTimer?.();
   }
 

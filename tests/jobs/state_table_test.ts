@@ -134,7 +134,7 @@ for (const [state, row] of Object.entries(TABLE) as [JobState, Row][]) {
     fixture.launcher.script = {
       beforeStep: async (step, { config, goal }) => {
         if (config.seed === UNLUCKY && step === 7 && goal === "running") throw new Error("unlucky");
-        if (step > 12) await new Promise((resolve) => setTimeout(resolve, 3));
+        if (step > 12) await new Promise((resolve) => setTimeout(resolve, 10));
       },
     };
     await Promise.all(
