@@ -48,9 +48,9 @@ export class UnreachableError extends Error {
  */
 export function describeProblem(problem: Problem, module?: string): string {
   const lines = [`${problem.title} (${problem.status})`];
-  if (problem.line !== undefined) {
-    const column = problem.column === undefined ? "" : `:${problem.column}`;
-    lines.push(`  at ${module ?? "module"}:${problem.line}${column}`);
+  const position = [problem.line, problem.column].filter((part) => part !== undefined).join(":");
+  if (position !== "" && !problem.detail.includes(`:${position}`)) {
+    lines.push(`  at ${module ?? "module"}:${position}`);
   }
   if (problem.detail !== "") lines.push(`  ${problem.detail.replaceAll("\n", "\n  ")}`);
   if (problem.field !== undefined && !problem.detail.includes(problem.field)) {

@@ -1,4 +1,4 @@
-import { basename } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 /** What is posted: paths on this machine, and what the request adds to them. */
 export interface SubmissionParts {
@@ -58,8 +58,8 @@ function scalar(text: string): unknown {
 }
 
 /**
- * The relative modules that the module imports and that are not among the posted files: the likely
- * reason why a job cannot load.
+ * Paths of the relative modules that the module imports and that are not among the posted files:
+ * the likely reason why a job cannot load.
  *
  * @throws {UnreadableFileError} that names the file.
  */
@@ -70,7 +70,8 @@ export async function missingModules(
   const imports = source.matchAll(/^\s*(?:import|export)\b[^;]*?["'](\.\.?\/[^"']+)["']/gm);
   const names = [...imports].map(([, specifier]) => specifier!);
   const posted = new Set(files.map((path) => basename(path)));
-  return [...new Set(names)].filter((name) => !posted.has(basename(name)));
+  return [...new Set(names)].filter((name) => !posted.has(basename(name)))
+    .map((name) => join(dirname(module), name));
 }
 
 async function readPart(path: string): Promise<Blob> {

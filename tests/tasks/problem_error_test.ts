@@ -17,6 +17,17 @@ Deno.test("describeProblem() names the position in the module and the field", ()
   );
 });
 
+Deno.test("describeProblem() says a position once", () => {
+  const problem = {
+    title: "No",
+    status: 422,
+    detail: "job.ts:3:17 Unexpected token",
+    line: 3,
+    column: 17,
+  };
+  assertEquals(describeProblem(problem), "No (422)\n  job.ts:3:17 Unexpected token");
+});
+
 Deno.test("describeProblem() says what the state takes", () => {
   const problem = { title: "No", status: 409, detail: "it is queued", allowed: ["pause", "stop"] };
   assertEquals(describeProblem(problem), "No (409)\n  it is queued\n  allowed now: pause, stop");

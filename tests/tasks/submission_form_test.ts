@@ -53,6 +53,9 @@ export { c } from "./posted.ts";
 const text = 'from "./text.ts"';`;
   return withFiles({ "job.ts": source }, async (folder) => {
     const parts = { module: `${folder}/job.ts`, files: ["elsewhere/posted.ts"] };
-    assertEquals(await missingModules(parts), ["./layers.ts", "./blocks/attention.ts"]);
+    assertEquals(await missingModules(parts), [
+      `${folder}/layers.ts`,
+      `${folder}/blocks/attention.ts`,
+    ]);
   });
 });
