@@ -14,6 +14,9 @@ import { readSubmission } from "./submission.ts";
 /** Whoever calls a server without accounts. */
 export const LOCAL_ACTOR = "local";
 
+/** Most bytes of a fork's body: it may list the index of every sample. */
+const FORK_LIMIT = 16 * 2 ** 20;
+
 /** Jobs: submit, list, read, delete, and the children made from them. */
 export function jobRoutes(deps: AppDeps): Hono {
   const { jobs } = deps;
@@ -33,7 +36,7 @@ export function jobRoutes(deps: AppDeps): Hono {
       return c.body(source, 200, { "Content-Type": "application/typescript; charset=utf-8" });
     })
     .post("/jobs/:id/fork", async (c) => {
-      const body = await parseBody(c, ForkBody);
+      const body = await parseBody(c, ForkBody, FORK_LIMIT);
       const request: ForkRequest = { ...body, config: parseConfig(body.config) };
       const idempotency = await idempotencyOf(c, request);
       return created(c, await jobs.fork(c.req.param("id"), request, LOCAL_ACTOR, idempotency));

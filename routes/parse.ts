@@ -8,10 +8,10 @@ import {
   toWireConfig,
 } from "../runtime/protocol/job_config.ts";
 import { nearestName } from "./nearest_name.ts";
-import { type JsonBody, readJson } from "./read_body.ts";
+import { readJson } from "./read_body.ts";
 
-/** Most bytes of a control call's body. Index selections are the reason that it is not less. */
-export const CONTROL_BODY_LIMIT = 16 * 2 ** 20;
+/** Most bytes of a control call's body. */
+const BODY_LIMIT = 2 ** 20;
 
 const CONFIG_KEYS = Object.keys(toWireConfig(DEFAULT_JOB_CONFIG));
 
@@ -19,8 +19,9 @@ const CONFIG_KEYS = Object.keys(toWireConfig(DEFAULT_JOB_CONFIG));
 export async function parseBody<S extends z.ZodObject>(
   c: Context,
   schema: S,
+  limit = BODY_LIMIT,
 ): Promise<z.output<S>> {
-  return parseValue(schema, await readJson(c.req.raw, CONTROL_BODY_LIMIT) ?? {});
+  return parseValue(schema, await readJson(c.req.raw, limit) ?? {});
 }
 
 /** Reads the query string. Each key may come once. */
@@ -46,7 +47,7 @@ export function queryRecord(c: Context): Record<string, string> {
  */
 export function parseValue<S extends z.ZodObject>(
   schema: S,
-  value: JsonBody,
+  value: unknown,
   at?: string,
 ): z.output<S> {
   const parsed = schema.safeParse(value);

@@ -1,8 +1,5 @@
 import { RequestError } from "./request_error.ts";
 
-/** What JSON can say. */
-export type JsonBody = unknown;
-
 /** The media type without its parameters, lower case; empty when there is none. */
 export function mediaType(request: Request): string {
   return (request.headers.get("Content-Type") ?? "").split(";")[0]!.trim().toLowerCase();
@@ -40,7 +37,7 @@ export async function readText(request: Request, limit: number): Promise<string>
  * The body as JSON; undefined when there is none.
  * @throws {RequestError} when it is of another type, too long or no JSON.
  */
-export async function readJson(request: Request, limit: number): Promise<JsonBody> {
+export async function readJson(request: Request, limit: number): Promise<unknown> {
   const type = mediaType(request);
   if (type !== "" && type !== "application/json") {
     throw unsupported(type, ["application/json"]);
@@ -52,7 +49,7 @@ export async function readJson(request: Request, limit: number): Promise<JsonBod
 }
 
 /** @throws {RequestError} that says where the text is no JSON. */
-export function parseJson(text: string, what: string): JsonBody {
+export function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -147,6 +147,17 @@ Deno.test("POST /jobs/{id}/fork fills in what the request leaves out", async () 
   assertEquals(asked?.idempotency?.key, "f1");
 });
 
+Deno.test("POST /jobs/{id}/fork takes the index of every sample of a large set", async () => {
+  await using fixture = await appFixture();
+  const { id } = fixture.jobs.add();
+  const indices = Array.from({ length: 300_000 }, (_, index) => index);
+  const body = { selection: { kind: "indices", indices } };
+  await assertJson(await fixture.send("POST", `/jobs/${id}/fork`, body), 201);
+  const long = { selection: { kind: "indices", indices: "0".repeat(16 * 2 ** 20) } };
+  const response = await fixture.send("POST", `/jobs/${id}/fork`, long);
+  await assertProblem(response, 413, "too-large", { limit: 16 * 2 ** 20 });
+});
+
 Deno.test("POST /jobs/{id}/fork refuses what can be known to be wrong", async () => {
   await using fixture = await appFixture();
   const { id } = fixture.jobs.add();
