@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { CommandFailedError } from "../../jobs/errors.ts";
-import { ExitNow } from "../fixtures/in_process_launcher.ts";
+import { ExitNow } from "../fixtures/scripted_launcher.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
 const LONG = { max_epochs: 100_000 };
