@@ -58,10 +58,15 @@ async function submit(c: Context, { jobs, artifacts, config }: AppDeps): Promise
   const idempotency = await idempotencyOf(c, {
     ...submission,
     module: await hashed(submission.module),
-    extraModules: await Promise.all(submission.extraModules.map(hashed)),
-    files: submission.files.map(({ name, sha256 }) => ({ name, sha256 })),
+    extraModules: byName(await Promise.all(submission.extraModules.map(hashed))),
+    files: byName(submission.files.map(({ name, sha256 }) => ({ name, sha256 }))),
   });
   return created(c, await jobs.submit(submission, idempotency));
+}
+
+/** The order in which a client sends its files is not part of what it asks for. */
+function byName<T extends { name: string }>(files: T[]): T[] {
+  return files.toSorted((a, b) => a.name < b.name ? -1 : 1);
 }
 
 async function hashed(module: { name: string; source: string }) {

@@ -104,10 +104,17 @@ Deno.test("POST /jobs as JSON decodes base64 files", async () => {
 Deno.test("POST /jobs fingerprints what was asked, whichever way it was sent", async () => {
   await using fixture = await appFixture();
   const headers = { "Idempotency-Key": "k1" };
-  const files = { a: btoa("1") };
+  const files = { a: btoa("1"), b: btoa("2") };
   const send = (body: unknown) => fixture.send("POST", "/jobs", body, headers);
   await assertJson(await send({ module: MODULE, files, config: { seed: 1, lr: 2 } }), 201);
-  await assertJson(await send({ config: { lr: 2, seed: 1 }, module: MODULE, files }), 201);
+  await assertJson(
+    await send({
+      config: { lr: 2, seed: 1 },
+      module: MODULE,
+      files: { b: files.b, a: files.a },
+    }),
+    201,
+  );
   await assertJson(await send({ module: MODULE, files, config: { seed: 2, lr: 2 } }), 201);
   const keys = fixture.jobs.asked.map((asked) => asked.idempotency!);
   assertEquals(keys.map(({ key }) => key), ["k1", "k1", "k1"]);
