@@ -8,6 +8,8 @@ import {
   type ReplayCommand,
   TRAJECTORY_COMMANDS,
 } from "../protocol/commands.ts";
+import { CheckpointError } from "../checkpoints/checkpoint_error.ts";
+import { CommandError } from "./command_error.ts";
 import { loadCkpt } from "./handlers/load_ckpt.ts";
 import { pause } from "./handlers/pause.ts";
 import { resume } from "./handlers/resume.ts";
@@ -78,8 +80,7 @@ export class CommandRouter {
       if (changesTrajectory(cmd)) await channel.durable(announced);
       channel.reply(id, { ...at ?? {}, ...result });
     } catch (error) {
-      const { name, message } = error instanceof Error ? error : new Error(String(error));
-      channel.fail(id, name, message);
+      channel.fail(id, codeOf(error), error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -91,6 +92,11 @@ export class CommandRouter {
     const handler: Handler<C> = HANDLERS[command];
     return handler(this.#session, payload, applied) as ReturnType<Handler<C>>;
   }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof CommandError) return error.code;
+  return error instanceof CheckpointError ? "checkpoint_unusable" : "command_failed";
 }
 
 function changesTrajectory(command: CommandName): boolean {

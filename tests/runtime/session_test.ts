@@ -195,7 +195,7 @@ Deno.test("Session whose disk refuses a checkpoint says so and trains on", async
     const pause = await worker.send("pause", {});
     assertEquals([pause.ok, pause.data?.["checkpoint"]], [true, null]);
     const save = await worker.send("save_ckpt", { reason: "explicit" });
-    assertEquals([save.ok, save.error], [false, "CheckpointError"]);
+    assertEquals([save.ok, save.error], [false, "checkpoint_unusable"]);
     const { message, fatal } = worker.all("error")[0]!;
     assert(message.startsWith("checkpoint not saved"));
     assertEquals(fatal, false);

@@ -1,9 +1,13 @@
+import { CommandError } from "../command_error.ts";
 import type { Handler } from "../command_router.ts";
 
 /** Lets training go on, with a larger budget if one is given. */
 export const resume: Handler<"resume"> = (session, payload, applied) => {
   if (session.serving) {
-    throw new Error("this worker only answers commands; a training worker takes resume");
+    throw new CommandError(
+      "only_serves",
+      "this worker only answers commands; a training worker takes resume",
+    );
   }
   applied();
   const { config } = session.run;
