@@ -9,6 +9,7 @@ import type { Hono } from "hono";
 import { join } from "node:path";
 import { openArtifactStore } from "./jobs/artifact_store.ts";
 import { DataFolderError, openDataFolder } from "./jobs/data_folder.ts";
+import { userDenoCache } from "./jobs/deno_cache.ts";
 import { openEventLog } from "./jobs/event_log.ts";
 import { randomId } from "./jobs/job_id.ts";
 import { openJobStore } from "./jobs/job_store.ts";
@@ -61,10 +62,12 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   const store = opened.adopt(await openJobStore(kvPath), (store) => store.close());
   const artifacts = openArtifactStore(folder.path);
   const metrics = createMetricsStore(log);
-  const denoDir = join(folder.path, "deno_dir");
+  const projectRoot = import.meta.dirname!;
+  const denoDir = userDenoCache(projectRoot, (name) => Deno.env.get(name)) ??
+    join(folder.path, "deno_dir");
   const { sandbox } = config;
   const launcher = opened.adopt(
-    await createProcessLauncher({ projectRoot: import.meta.dirname!, sandbox, denoDir }),
+    await createProcessLauncher({ projectRoot, sandbox, denoDir }),
     // A server that ends early would leave the process behind that warms the cache.
     (launcher) => launcher.warmed,
   );
