@@ -73,6 +73,7 @@ export class ChildMaker {
       files,
       owner: actor,
       start,
+      goal: start ? "running" : "parked",
       parents: origins.map(({ job }) => job.id),
       origin: {
         checkpoint: origins[0]!.record.checkpoint,

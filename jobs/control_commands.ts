@@ -111,7 +111,10 @@ async function pause(job: LiveJob, request: RequestOf<"pause">): Promise<Outcome
     try {
       await send(attempt, "pause", {});
     } catch (error) {
-      if (!await job.lost(attempt, error)) throw error;
+      if (!await job.lost(attempt, error)) {
+        if (job.state === "pausing") job.goTo("running", "pause refused", { goal: "running" });
+        throw error;
+      }
     }
     await job.until(() => job.state === "paused" || !LIVE.has(job.state) || undefined);
   }

@@ -52,8 +52,8 @@ export class LiveJob extends Changes {
 
   /** Whether it is a merge that has yet to compute its weights and then parks. */
   get onlyMerges(): boolean {
-    const { kind, start } = this.record.manifest;
-    return kind === "merge" && !start && this.record.checkpoints.size === 0;
+    const { kind, goal } = this.record.manifest;
+    return kind === "merge" && goal === "parked" && this.record.checkpoints.size === 0;
   }
 
   /** Runs after everything that was enqueued before. */
@@ -221,7 +221,7 @@ export class LiveJob extends Changes {
     // Whoever withdrew the job meanwhile took its slot back.
     if (!(this.#computes ? helper : training).holds(this.id)) return;
     if (this.closing || !["queued", "recovering"].includes(this.state)) return this.#freeSlots();
-    this.goTo("starting", null, this.#computes ? { goal: "parked" } : {});
+    this.goTo("starting", null);
     try {
       await Promise.all([this.serve.close(), this.#previous]);
       if (this.state === "stopping") this.goTo("stopped", "stopped before it began");

@@ -28,6 +28,7 @@ export class ServeWorker {
     this.#linger?.();
     this.#users++;
     try {
+      if (this.#attempt?.released) await this.#attempt.ended;
       return await command(this.#attempt ?? await this.#open());
     } finally {
       this.#users--;

@@ -6,6 +6,7 @@ import {
   UnavailableError,
   UnprocessableError,
 } from "../../jobs/errors.ts";
+import { StepGate } from "../fixtures/scripted_trainer.ts";
 import { submissionOf, SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
 const LONG = { max_epochs: 100_000, ckpt_every_steps: 10 };
@@ -67,15 +68,15 @@ Deno.test("submit() takes project and run name from the request, else the module
 
 Deno.test("command() with the same key answers the first receipt", async () => {
   await using fixture = await SupervisorFixture.open();
-  const gate = Promise.withResolvers<void>();
-  fixture.launcher.script = { beforeStep: (step) => step === 6 ? gate.promise : undefined };
+  const gate = new StepGate(6);
+  fixture.launcher.script = { beforeStep: gate.pass };
   const { id } = await fixture.submit(LONG);
-  await fixture.untilStep(id, 5);
+  await gate.reached;
   const { jobs } = fixture;
   const request = { command: "checkpoint", label: "best" } as const;
   const first = await jobs.command(id, request, "t", KEY);
   await assertRejects(() => jobs.command(id, request, "t", KEY), ConflictError);
-  gate.resolve();
+  gate.open();
   const receipt = await first.receipt;
   const second = await jobs.command(id, request, "t", KEY);
   assertEquals(second.command_id, first.command_id);

@@ -8,6 +8,7 @@ import {
 } from "../../jobs/errors.ts";
 import type { JobManifest } from "../../jobs/job.ts";
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
+import { StepGate } from "../fixtures/scripted_trainer.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
 const FORK: ForkRequest = {
@@ -71,8 +72,12 @@ Deno.test("fork() starts a child at its parent's checkpoint, with its data and e
 
 Deno.test("fork() of a running parent saves it first, pins that checkpoint and lets it train on", async () => {
   await using fixture = await SupervisorFixture.open();
+  const end = new StepGate(60);
   fixture.launcher.script = {
-    beforeStep: () => new Promise((resolve) => setTimeout(resolve, 1)),
+    beforeStep: async (step, context) => {
+      await end.pass(step, context);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    },
   };
   const { id } = await fixture.submit({ ...SHORT, max_steps: 60 });
   await fixture.untilStep(id, 7);
@@ -83,6 +88,7 @@ Deno.test("fork() of a running parent saves it first, pins that checkpoint and l
   assertEquals(children.map(({ job }) => job.run_name), ["fork1", "fork2"]);
   assertEquals(children[1].job.state, "parked");
   assertEquals((await fixture.jobs.get(id)).state, "running");
+  end.open();
   await fixture.untilState(id, "completed");
   const records = await fixture.jobs.checkpoints(id);
   for (const { job } of children) {
@@ -211,12 +217,12 @@ Deno.test("merge() refuses what can be known at once", async () => {
 
 Deno.test("the ring keeps the newest checkpoints and what children started from, records and files alike", async () => {
   await using fixture = await SupervisorFixture.open();
-  const gate = Promise.withResolvers<void>();
-  fixture.launcher.script = { beforeStep: (step) => step === 6 ? gate.promise : undefined };
+  const gate = new StepGate(6);
+  fixture.launcher.script = { beforeStep: gate.pass };
   const { id } = await fixture.submit(SHORT);
-  await fixture.until(id, ({ step }) => step === 5);
+  await gate.reached;
   const { job } = await fixture.jobs.fork(id, { ...FORK, at: 1, start: false }, "t");
-  gate.resolve();
+  gate.open();
   await fixture.untilState(id, "completed");
   const records = await fixture.jobs.checkpoints(id);
   const kept = records.map(({ checkpoint, step }) => [checkpoint, step]);

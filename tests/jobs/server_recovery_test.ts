@@ -2,24 +2,24 @@ import { assert, assertEquals } from "@std/assert";
 import { randomId } from "../../jobs/job_id.ts";
 import { openJobStore } from "../../jobs/job_store.ts";
 import { newManifest } from "../../jobs/submission.ts";
+import { StepGate } from "../fixtures/scripted_trainer.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
 const LONG = { max_steps: 80, max_epochs: 99, ckpt_every_steps: 10 };
 const STEPS = Array.from({ length: 80 }, (_, index) => index + 1);
 
 /** Holds a job's first attempt before this step until the server is gone. */
-function holdFirst(fixture: SupervisorFixture, held: number): void {
-  fixture.launcher.script = {
-    beforeStep: (step, { run_gen }) =>
-      run_gen === 1 && step === held ? new Promise(() => {}) : undefined,
-  };
+function holdFirst(fixture: SupervisorFixture, held: number): Promise<void> {
+  const gate = new StepGate(held);
+  fixture.launcher.script = { beforeStep: gate.pass };
+  return gate.reached;
 }
 
 Deno.test("createSupervisor() after a crash goes on with what ran, each step logged once", async () => {
   await using fixture = await SupervisorFixture.open();
-  holdFirst(fixture, 37);
+  const held = holdFirst(fixture, 37);
   const { id } = await fixture.submit(LONG);
-  await fixture.untilStep(id, 36);
+  await held;
   await fixture.crash();
   const [process] = fixture.launcher.reaped;
   const [started] = await fixture.events(id, "attempt_started");
@@ -126,9 +126,9 @@ Deno.test("createSupervisor() announces a job that a crash left without its firs
 
 Deno.test("a command that a crash cut short is told as failed", async () => {
   await using fixture = await SupervisorFixture.open();
-  holdFirst(fixture, 20);
+  const held = holdFirst(fixture, 20);
   const { id } = await fixture.submit(LONG);
-  await fixture.untilStep(id, 19);
+  await held;
   const { command_id, receipt } = await fixture.jobs.command(
     id,
     { command: "test", split: "val" },
@@ -161,9 +161,9 @@ Deno.test("shutdown() saves what runs, and the next server goes on from there", 
 
 Deno.test("shutdown() ends within its limit though a worker does not obey", async () => {
   await using fixture = await SupervisorFixture.open();
-  holdFirst(fixture, 9);
+  const held = holdFirst(fixture, 9);
   const { id } = await fixture.submit(LONG);
-  await fixture.untilStep(id, 8);
+  await held;
   await fixture.jobs.shutdown(300);
   assert(fixture.launcher.workers.every(({ gone }) => gone));
   assertEquals((await fixture.jobs.get(id)).state, "running");

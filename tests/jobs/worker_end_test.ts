@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { CommandFailedError } from "../../jobs/errors.ts";
 import { ExitNow } from "../fixtures/scripted_launcher.ts";
+import { StepGate } from "../fixtures/scripted_trainer.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
 const LONG = { max_epochs: 100_000 };
@@ -62,11 +63,10 @@ Deno.test("stop() ends a worker that does not obey, and keeps that as the cause"
 
 Deno.test("stop() overtakes a command that does not end", async () => {
   await using fixture = await SupervisorFixture.open({ stopGraceMs: 40 });
-  fixture.launcher.script = {
-    beforeStep: (step) => step === 8 ? new Promise(() => {}) : undefined,
-  };
+  const gate = new StepGate(8);
+  fixture.launcher.script = { beforeStep: gate.pass };
   const { id } = await fixture.submit(LONG);
-  await fixture.untilStep(id, 7);
+  await gate.reached;
   const pause = await fixture.jobs.command(id, { command: "pause", release: false }, "t");
   await fixture.untilState(id, "pausing");
   await fixture.control(id, { command: "stop" });
