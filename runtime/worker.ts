@@ -18,7 +18,8 @@ async function work(
   channel: TrainerChannel,
   attempt: { session: Session | null },
 ): Promise<void> {
-  const backend = await chooseBackend(context.backend, context.threads);
+  const { backend: wanted, threads, tensorflow } = context;
+  const backend = await PhaseError.in("backend", () => chooseBackend(wanted, threads, tensorflow));
   const random = installSeededRandom(keyedStream(0, "setup"));
   const job = await loadJob(
     context,
@@ -48,7 +49,7 @@ async function work(
 function startedFields(
   context: LaunchContext,
   { run, datasetHash }: LoadedJob,
-  { name, reason, determinism }: Awaited<ReturnType<typeof chooseBackend>>,
+  { name, reason, determinism, version }: Awaited<ReturnType<typeof chooseBackend>>,
 ) {
   const { train, val, test } = run.data;
   return {
@@ -86,6 +87,7 @@ function startedFields(
       tfjs: tf.version_core,
       numerics: NUMERICS_VERSION,
       threads: context.threads,
+      ...(version === undefined ? {} : { [name]: version }),
     },
   };
 }

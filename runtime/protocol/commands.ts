@@ -103,6 +103,9 @@ export const ReplayCommand = z.strictObject({
 /** A logged command that recovery applies again. */
 export type ReplayCommand = z.infer<typeof ReplayCommand>;
 
+/** What a job may compute on; `auto`: the best of what is there. */
+export const BACKENDS = ["auto", "tensorflow", "wasm", "cpu"] as const;
+
 /** Names one checkpoint file and what must be true of its bytes. */
 export const CheckpointReference = z.strictObject({
   job: z.string(),
@@ -134,7 +137,9 @@ export const LaunchContext = z.strictObject({
   membership_seed: z.number().int().min(0).nullable(),
   /** Hash that the split membership must have, once the root has told it. */
   dataset_hash: z.string().nullable(),
-  backend: z.enum(["auto", "wasm", "cpu"]),
+  backend: z.enum(BACKENDS),
+  /** The library that `tensorflow` computes with, or why there is none; absent: none was looked for. */
+  tensorflow: z.strictObject({ library: z.string().nullable(), reason: z.string() }).optional(),
   threads: z.number().int().min(1),
   /** Folder this attempt writes its checkpoints to, and the number the first one gets. */
   checkpoint_dir: z.string(),

@@ -1,0 +1,44 @@
+import type { NodeJSKernelBackend } from "@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js";
+import { type CApi, libraryVersion } from "./c_api.ts";
+import { createContext } from "./context.ts";
+import { DATA_TYPES } from "./data_types.ts";
+import { OpExecutor } from "./execute_op.ts";
+import { ATTRIBUTE_TYPES } from "./op_attributes.ts";
+import { Status } from "./status.ts";
+import { TensorHandles } from "./tensor_handles.ts";
+
+/** What the backend class of `@tensorflow/tfjs-node-gpu` calls its C++ addon. */
+type Addon = NodeJSKernelBackend["binding"];
+
+/** Of the addon, what training needs: no saved models, no TensorBoard. */
+export type TensorFlowBinding = Omit<
+  Addon,
+  "TensorMetadata" | "TFEOpAttr" | "loadSavedModel" | "deleteSavedModel" | "runSavedModel"
+>;
+
+/**
+ * Stands in for the C++ addon, over TensorFlow's C API.
+ *
+ * @param threads Threads that one operation may use. The first binding of a process decides.
+ * @throws {TensorFlowError} when TensorFlow cannot be started.
+ */
+export function createBinding(api: CApi, threads: number): TensorFlowBinding {
+  const status = new Status(api);
+  const context = createContext(api, status, threads);
+  const handles = new TensorHandles(api, status);
+  const executor = new OpExecutor(api, status, context, handles);
+  return {
+    ...DATA_TYPES,
+    ...ATTRIBUTE_TYPES,
+    TF_Version: libraryVersion(api),
+    isUsingGpuDevice: () => false,
+    getNumOfTensors: () => handles.count,
+    getNumOfSavedModels: () => 0,
+    createTensor: (shape, dtype, values) =>
+      handles.create(shape, dtype, values as ArrayLike<number>),
+    deleteTensor: (id) => handles.delete(id),
+    tensorDataSync: (id) => handles.read(id),
+    executeOp: (name, attributes, inputs, outputs) =>
+      executor.execute(name, attributes, inputs, outputs),
+  };
+}
