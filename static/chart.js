@@ -75,7 +75,12 @@ export class Chart {
     const table = this.#table(view);
     const empty = table === null;
     const note = this.figure.querySelector("[data-empty]");
-    if (note instanceof HTMLElement) note.hidden = !empty;
+    if (note instanceof HTMLElement) {
+      note.hidden = !empty;
+      if (empty && this.val !== null && (this.data.series.get("loss")?.step.length ?? 0) > 0) {
+        note.textContent = `This job has no ${this.title.toLowerCase()}`;
+      }
+    }
     if (empty) return this.#clear();
     const shape = `${view.x} ${view.y} ${view.smooth > 0}`;
     if (this.#plot === null || shape !== this.#shape) this.#build(view, shape, table);

@@ -12,7 +12,6 @@ const DUE = {
   newRun: ["job:header", "job:family"],
   state_changed: ["job:header", "job:family", "job:commands"],
   session_started: ["job:header", "job:family"],
-  epoch_end: ["job:header"],
   test_complete: ["job:header", "job:family", "job:markers"],
   auto_test_complete: ["job:header", "job:family", "job:markers"],
   checkpoint_saved: ["job:checkpoints", "job:markers"],

@@ -27,7 +27,7 @@ export class MetricData {
   series = new Map();
   /** The last event that the server's answer reflects. */
   seq = 0;
-  /** Events that were added behind it. */
+  /** Frames of steps that were added behind it. */
   appended = 0;
 
   /** @param {string[]} names @param {number} originStep Axis step where the job's own step is 0. */
@@ -52,7 +52,7 @@ export class MetricData {
    */
   append({ type, seq, data }) {
     if (seq <= this.seq) return true;
-    this.appended += 1;
+    if (type === "trainStep") this.appended += 1;
     if (type === "trainStep") return this.#appendStep(data);
     const names = FIGURES[type];
     if (names === undefined || (type !== "validation" && data.split !== "test")) return true;

@@ -98,37 +98,44 @@ function ChartFigure({ chart, waiting }: { chart: Chart; waiting: string }) {
 function ChartToolbar() {
   return (
     <form class="chart-toolbar" data-chart-toolbar aria-label="Chart settings">
-      <label>
-        x
-        <select name="x">
+      <div>
+        <label for="chart-x">x</label>
+        <select name="x" id="chart-x">
           <option value="step">step</option>
           <option value="axis">axis step</option>
           <option value="epoch">epoch</option>
           <option value="time">wall time</option>
         </select>
-      </label>
-      <label>
-        y
-        <select name="y">
+      </div>
+      <div>
+        <label for="chart-y">y</label>
+        <select name="y" id="chart-y">
           <option value="linear">linear</option>
           <option value="log">log</option>
         </select>
-      </label>
-      <label>
-        smoothing
-        <input type="range" name="smooth" min="0" max="0.99" step="0.01" value="0" />
-        <output data-smooth class="number">0</output>
-      </label>
+      </div>
+      <div>
+        <label for="chart-smooth">smoothing</label>
+        <input
+          type="range"
+          name="smooth"
+          id="chart-smooth"
+          min="0"
+          max="0.99"
+          step="0.01"
+          value="0"
+        />
+        <output data-smooth class="number" for="chart-smooth">0</output>
+      </div>
       <fieldset class="range">
         <legend class="visually-hidden">Range of steps</legend>
-        <label>
-          steps <input type="number" name="from" min="0" step="1" placeholder="first" />
-        </label>
-        <label>
+        <label for="chart-from">steps</label>
+        <input type="number" name="from" id="chart-from" min="0" step="1" placeholder="first" />
+        <label for="chart-to">
           <span aria-hidden="true">–</span>
-          <span class="visually-hidden">to</span>
-          <input type="number" name="to" min="0" step="1" placeholder="last" />
+          <span class="visually-hidden">to step</span>
         </label>
+        <input type="number" name="to" id="chart-to" min="0" step="1" placeholder="last" />
         <button type="button" data-zoom-reset disabled title="Or double-click a chart">
           Reset zoom
         </button>

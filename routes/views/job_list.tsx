@@ -43,24 +43,24 @@ export function JobListPage(props: JobListProps) {
     <>
       <h1 class="visually-hidden">Jobs</h1>
       <form class="filters" role="search" data-filters>
-        <label>
-          State
-          <select name="state">
+        <div>
+          <label for="filter-state">State</label>
+          <select name="state" id="filter-state">
             <option value="">any</option>
             {JobState.options.map((state) => (
               <option value={state} selected={state === props.filter.state}>{state}</option>
             ))}
           </select>
-        </label>
-        <label>
-          Project
-          <select name="project">
+        </div>
+        <div>
+          <label for="filter-project">Project</label>
+          <select name="project" id="filter-project">
             <option value="">any</option>
             {projects.map((project) => (
               <option value={project} selected={project === props.filter.project}>{project}</option>
             ))}
           </select>
-        </label>
+        </div>
         <label class="grow">
           <span class="visually-hidden">Search</span>
           <input

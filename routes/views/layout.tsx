@@ -67,8 +67,9 @@ function Head(frame: PageFrame) {
       <link rel="stylesheet" href="/static/forms.css" />
       <link rel="stylesheet" href="/static/vendor/uplot.css" />
       <link rel="stylesheet" href={`/static/${frame.style}`} />
-      <script defer src="/static/vendor/htmx.js"></script>
-      <script defer src="/static/vendor/hx-sse.js"></script>
+      {/* Not deferred: htmx would start by a timer then, now and then before its extension is there. */}
+      <script src="/static/vendor/htmx.js"></script>
+      <script src="/static/vendor/hx-sse.js"></script>
       <script defer src="/static/vendor/uplot.js"></script>
       <script type="module" src={`/static/${frame.script}`}></script>
     </head>

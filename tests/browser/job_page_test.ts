@@ -1,0 +1,314 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Dashboard, LINE_MODULE, REFUSED } from "./dashboard.ts";
+
+// One browser serves the tests of the file, so what it keeps open between them is no leak.
+const options = { sanitizeOps: false, sanitizeResources: false };
+let dashboard: Dashboard;
+
+Deno.test.beforeAll(async () => {
+  dashboard = await Dashboard.start();
+});
+Deno.test.afterAll(async () => await dashboard[Symbol.asyncDispose]());
+
+/** A job of the test's own, training until the test ends. */
+async function trainingJob(): Promise<AsyncDisposable & { id: string }> {
+  const id = await dashboard.server.submit(LINE_MODULE);
+  await dashboard.server.event(`/jobs/${id}/events?types=trainStep`, () => true);
+  return { id, [Symbol.asyncDispose]: () => stop(id) };
+}
+
+async function stop(job: string): Promise<void> {
+  await dashboard.server.call("POST", `/jobs/${job}/stop`);
+}
+
+/** Waits until a job has trained for so long. */
+async function reached(job: string, step: number): Promise<void> {
+  const events = `/jobs/${job}/events?types=trainStep`;
+  await dashboard.server.event(events, (event) => Number(event.data["step"]) >= step);
+}
+
+Deno.test("job page draws its charts from live events", options, async () => {
+  await using job = await trainingJob();
+  await using opened = await dashboard.open(`/jobs/${job.id}`);
+  const { page } = opened;
+  await page.locator("#chart-loss canvas").waitFor();
+  const before = Number((await page.textContent("#live-step"))?.replaceAll(",", ""));
+  const label = await page.getAttribute("#chart-loss [data-plot]", "aria-label");
+  await page.waitForFunction(
+    ([step, text]) =>
+      Number(document.getElementById("live-step")?.textContent?.replaceAll(",", "")) > step! + 50 &&
+      document.querySelector("#chart-loss [data-plot]")?.getAttribute("aria-label") !== text,
+    [before, label] as const,
+  );
+  assert(await colouredPixels(page, "#chart-loss") > 200, "the loss chart has no line");
+  assert(await colouredPixels(page, "#chart-lr") > 50, "the small charts have no line");
+  assertMatch(await page.textContent("#chart-loss [data-readout]") ?? "", /train .+ val /);
+  await stop(job.id);
+  await opened.reads(".job-title .state", "stopped");
+});
+
+Deno.test(
+  "Pause says that it was asked for, then at which step it was applied",
+  options,
+  async () => {
+    await using job = await trainingJob();
+    await using opened = await dashboard.open(`/jobs/${job.id}`);
+    const { page } = opened;
+    await page.evaluate(() => {
+      const said: string[] = [];
+      Object.assign(globalThis, { said });
+      const receipt = document.getElementById("receipt")!;
+      new MutationObserver(() => said.push(receipt.textContent ?? "")).observe(receipt, {
+        childList: true,
+      });
+    });
+    await page.getByRole("button", { name: "Pause" }).click();
+    const text = await opened.reads("#receipt", /Paused at step/);
+    const said = await page.evaluate(() => Reflect.get(globalThis, "said") as string[]);
+    assertEquals(said[0], "Pausing…");
+    const { body } = await dashboard.server.call("GET", `/jobs/${job.id}`);
+    assertEquals(text, `Paused at step ${Number(body["step"]).toLocaleString("en-US")}`);
+    await opened.reads(".job-title .state", "paused");
+    await page.getByRole("button", { name: "Resume" }).click();
+    await opened.reads("#receipt", /Resumed at step/);
+    await opened.reads(".job-title .state", "running");
+    await page.getByRole("tab", { name: "Commands" }).click();
+    await opened.reads("#panel-commands", /resume[\s\S]*pause/);
+    await stop(job.id);
+  },
+);
+
+Deno.test(
+  "Test and Checkpoint say what they made, and mark it on the charts",
+  options,
+  async () => {
+    await using job = await trainingJob();
+    await using opened = await dashboard.open(`/jobs/${job.id}`);
+    const { page } = opened;
+    await page.getByRole("button", { name: "Test", exact: true }).click();
+    await opened.reads("#receipt", /Tested at step [\d,]+: loss/);
+    await opened.reads("#chart-loss [data-readout]", /test /);
+    await page.getByRole("button", { name: "Checkpoint", exact: true }).click();
+    await opened.reads("#receipt", /Saved checkpoint \d+ at step/);
+    await page.getByRole("tab", { name: "Checkpoints" }).click();
+    await opened.reads("#panel-checkpoints tbody tr", "explicit");
+    await stop(job.id);
+  },
+);
+
+Deno.test("Rewind from the list of checkpoints opens a new take", options, async () => {
+  await using job = await trainingJob();
+  await using opened = await dashboard.open(`/jobs/${job.id}?tab=checkpoints`);
+  const { page } = opened;
+  await page.getByRole("button", { name: "Pause" }).click();
+  await opened.reads("#receipt", /Paused/);
+  await page.getByRole("button", { name: "Rewind to checkpoint 1, step 0" }).click();
+  await opened.reads("#receipt", "Rewound to checkpoint 1, step 0");
+  await opened.reads("#job-aside", /take, attempt2, 1/);
+  assertEquals(await page.textContent("#live-step"), "0");
+});
+
+Deno.test(
+  "learning rate form shows the API's error at its field, then sets it live",
+  options,
+  async () => {
+    await using job = await trainingJob();
+    await using opened = await dashboard.open(`/jobs/${job.id}`);
+    opened.expected = REFUSED;
+    const { page } = opened;
+    const field = page.locator("#field-lr");
+    await field.fill("-1");
+    await field.press("Enter");
+    await opened.reads(".hparams [data-field=lr]", /lr: .*>0/);
+    assertEquals(await field.getAttribute("aria-invalid"), "true");
+    await field.fill("0.0005");
+    await field.press("Enter");
+    await opened.reads("#receipt", /Hyperparameters set at step/);
+    assertEquals(await field.getAttribute("aria-invalid"), null);
+    await page.waitForFunction(() =>
+      document.getElementById("field-lr")?.getAttribute("placeholder") === "5e-4"
+    );
+    await stop(job.id);
+  },
+);
+
+Deno.test(
+  "fork form shows the API's error at its field, then makes the child",
+  options,
+  async () => {
+    await using job = await trainingJob();
+    await using opened = await dashboard.open(`/jobs/${job.id}`);
+    opened.expected = REFUSED;
+    const { page } = opened;
+    await page.keyboard.press("f");
+    const dialog = page.getByRole("dialog", { name: "Fork baseline" });
+    await dialog.getByLabel("The hardest n").check();
+    await dialog.locator("#field-selection-n").fill("0");
+    await dialog.getByRole("button", { name: "Fork", exact: true }).click();
+    await opened.reads("[data-field='selection.n']", /selection\.n: /);
+    await dialog.locator("#field-selection-n").fill("16");
+    await dialog.getByText("Config that differs").click();
+    await dialog.locator("#field-config-batch_size").fill("8");
+    await dialog.locator("#field-run_name").fill("hard");
+    await dialog.getByRole("button", { name: "Fork", exact: true }).click();
+    await opened.reads("#receipt", /Created hard, from axis step/);
+    const link = page.locator("#job-aside").getByRole("link", { name: "hard" });
+    const child = (await link.getAttribute("href"))!.split("/").at(-1)!;
+    const { body } = await dashboard.server.call("GET", `/jobs/${child}`);
+    assertEquals(body["parents"], [job.id]);
+    const spawn = body["spawn"] as Record<string, unknown>;
+    assertEquals(spawn["selection"], { kind: "hardest", n: 16 });
+    assertEquals((body["config"] as Record<string, unknown>)["batch_size"], 8);
+    await link.click();
+    await opened.reads("#job-aside", /parent\s*baseline/);
+    await stop(child);
+    await stop(job.id);
+  },
+);
+
+Deno.test("merge form sends weights in the order of the parents", options, async () => {
+  await using job = await trainingJob();
+  const fork = await dashboard.server.call("POST", `/jobs/${job.id}/fork`, {
+    selection: { kind: "all" },
+  });
+  const child = String(fork.body["id"]);
+  await using opened = await dashboard.open(`/jobs/${job.id}?dialog=merge`);
+  const { page } = opened;
+  const dialog = page.getByRole("dialog", { name: "Merge baseline" });
+  await dialog.getByLabel("Strategy").selectOption("weighted");
+  await dialog.getByLabel("Weight of baseline").fill("3");
+  await dialog.getByLabel("Weight of fork1").fill("1");
+  await dialog.getByRole("button", { name: "Merge", exact: true }).click();
+  const merged = await opened.reads("#receipt a", /Open/);
+  assertMatch(merged, /^Open merge/);
+  const id = (await page.locator("#receipt a").getAttribute("href"))!.split("/").at(-1)!;
+  const { body } = await dashboard.server.call("GET", `/jobs/${id}`);
+  assertEquals(body["parents"], [job.id, child]);
+  assertEquals((body["spawn"] as Record<string, unknown>)["params"], { weights: [3, 1] });
+  await dashboard.server.state(id, "parked");
+  await opened.reads("#job-aside", /merge1\s*parked/);
+  await stop(child);
+});
+
+Deno.test("zoom, axis, scale, smoothing and tab live in the address", options, async () => {
+  await using job = await trainingJob();
+  await reached(job.id, 300);
+  await stop(job.id);
+  await using opened = await dashboard.open(`/jobs/${job.id}`);
+  const { page } = opened;
+  const over = page.locator("#chart-loss .u-over");
+  const box = (await over.boundingBox())!;
+  await page.mouse.move(box.x + box.width * 0.25, box.y + 50);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.75, box.y + 60, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForFunction(() => location.search.includes("zoom="));
+  const [from, to] = new URL(page.url()).searchParams.get("zoom")!.split("-").map(Number);
+  assert(from! > 0 && to! > from!, page.url());
+  await page.getByLabel("y", { exact: true }).selectOption("log");
+  await page.getByLabel("x", { exact: true }).selectOption("epoch");
+  await page.getByLabel("smoothing").fill("0.5");
+  await page.getByRole("tab", { name: "Module" }).click();
+  await opened.reads("#module-source", "meanSquaredError");
+  await page.reload();
+  assertEquals(await page.inputValue("[name=from]"), String(from));
+  assertEquals(await page.inputValue("[name=to]"), String(to));
+  assertEquals(await page.inputValue("[name=y]"), "log");
+  assertEquals(await page.inputValue("[name=x]"), "epoch");
+  assertEquals(await page.inputValue("[name=smooth]"), "0.5");
+  assertEquals(await page.getAttribute("#tab-module", "aria-selected"), "true");
+  await over.dblclick();
+  await page.waitForFunction(() => !location.search.includes("zoom="));
+  assertEquals(await page.inputValue("[name=from]"), "");
+});
+
+Deno.test("every chart has a table behind it, and saves as CSV and PNG", options, async () => {
+  await using job = await trainingJob();
+  await reached(job.id, 20);
+  await stop(job.id);
+  await using opened = await dashboard.open(`/jobs/${job.id}`);
+  const { page } = opened;
+  await page.locator("#chart-loss canvas").waitFor();
+  const menu = page.getByLabel("Loss: table and downloads");
+  for (const kind of ["csv", "png"]) {
+    await menu.click();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: `Save ${kind.toUpperCase()}` }).first().click(),
+    ]);
+    assertEquals(
+      download.suggestedFilename(),
+      `line-baseline-loss.${kind}`.replace(
+        "baseline",
+        (await page.getAttribute("body", "data-name"))!.slice("line-".length),
+      ),
+    );
+    const bytes = await Deno.readFile((await download.path())!);
+    if (kind === "csv") assertMatch(new TextDecoder().decode(bytes), /^series,step.*\r\nloss,\d/);
+    else assertEquals([...bytes.slice(1, 4)], [..."PNG"].map((letter) => letter.charCodeAt(0)));
+  }
+  await menu.click();
+  await page.getByRole("button", { name: "Show as table" }).first().click();
+  await opened.reads("#chart-loss caption", /Loss: \d+ points/);
+});
+
+Deno.test("what a module writes is text, never markup", options, async () => {
+  await using job = await trainingJob();
+  await using opened = await dashboard.open(`/jobs/${job.id}`);
+  assertStringIncludes(
+    await opened.reads("#panel-log .log-text", "markup"),
+    "<b>markup</b> in a log line",
+  );
+});
+
+Deno.test("failed job shows the module's own error with its position", options, async () => {
+  const source = LINE_MODULE.replace(
+    `ctx.log("<b>`,
+    `throw new Error("no <b>data</b> today"); ctx.log("<b>`,
+  );
+  const job = await dashboard.server.submit(source);
+  await dashboard.server.state(job, "failed");
+  await using opened = await dashboard.open(`/jobs/${job}`);
+  const notice = await opened.reads(".notice-error", "no <b>data</b> today");
+  assertMatch(notice, /module\.ts:18:11/);
+  assert(await opened.page.getByRole("button", { name: "Pause" }).count() === 0);
+});
+
+Deno.test("shortcuts pause, list themselves and lead home", options, async () => {
+  await using job = await trainingJob();
+  await using opened = await dashboard.open(`/jobs/${job.id}`);
+  const { page } = opened;
+  await page.keyboard.press("p");
+  await opened.reads("#receipt", /Paused at step/);
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator("#field-lr").focus();
+  await page.keyboard.type("g");
+  assertEquals(await page.inputValue("#field-lr"), "g");
+  await page.locator("body").press("Tab");
+  await page.evaluate(() => (document.activeElement as HTMLElement).blur());
+  await page.keyboard.press("g");
+  await page.keyboard.press("h");
+  await page.waitForURL(/\/$/);
+});
+
+/** Pixels of a chart that are in its job's colour. */
+async function colouredPixels(page: import("playwright-core").Page, chart: string) {
+  return await page.evaluate((selector) => {
+    const canvas = document.querySelector(`${selector} canvas`) as HTMLCanvasElement;
+    const probe = document.createElement("span");
+    probe.style.color = "var(--line)";
+    document.querySelector(selector)!.append(probe);
+    const [r, g, b] = getComputedStyle(probe).color.match(/\d+/g)!.map(Number);
+    probe.remove();
+    const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      const near = Math.abs(data[at]! - r!) + Math.abs(data[at + 1]! - g!) +
+        Math.abs(data[at + 2]! - b!);
+      if (data[at + 3]! > 200 && near < 40) count++;
+    }
+    return count;
+  }, chart);
+}
