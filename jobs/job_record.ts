@@ -41,6 +41,8 @@ export class JobRecord {
   readonly #deps: RecordDeps;
   #writes: Promise<void> = Promise.resolve();
   #putPlanned = false;
+  /** Up to which event KV has the manifest, or is about to. */
+  #putSeq: number;
   /** A put that has not begun and has no other write behind it: it may take later events along. */
   #lastPut: { manifest: JobManifest; operation: WriteOperation } | null = null;
   #stepWrite: Cancel | null = null;
@@ -49,6 +51,7 @@ export class JobRecord {
   constructor(deps: RecordDeps, manifest: JobManifest, checkpoints: CheckpointRecord[]) {
     this.#deps = deps;
     this.#manifest = manifest;
+    this.#putSeq = manifest.seq;
     this.checkpoints = new Map(checkpoints.map((record) => [record.checkpoint, record]));
   }
 
@@ -126,7 +129,7 @@ export class JobRecord {
 
   /** Resolves when the log and KV have everything up to now. */
   async settled(): Promise<void> {
-    this.#put();
+    if (this.#manifest.seq > this.#putSeq) this.#put();
     await this.#writes;
   }
 
@@ -163,6 +166,7 @@ export class JobRecord {
   #put(): void {
     this.#putPlanned = false;
     this.#cancelStepWrite();
+    this.#putSeq = this.#manifest.seq;
     if (this.#lastPut !== null) {
       this.#lastPut.manifest = this.#manifest;
       return;

@@ -60,9 +60,9 @@ async function catchUp(
     }
     if (events.length < PAGE) break;
   }
+  if (manifest !== stored) await deps.store.put(manifest);
   const job = registry.adopt(manifest, [...checkpoints.values()]);
   if (manifest.seq === 0) announce(job);
-  if (manifest !== stored) await job.record.settled();
   return job;
 }
 
@@ -87,7 +87,15 @@ async function reapWorker(deps: JobDeps, job: LiveJob): Promise<void> {
   const newest = deps.log.newest(job.id, ["attempt_started"]);
   if (newest === null) return;
   const { process } = JSON.parse(newest.data) as ServerEvents["attempt_started"];
-  if (process !== null) await deps.launcher.reap(process);
+  if (process === null) return;
+  try {
+    await deps.launcher.reap(process);
+  } catch (error) {
+    deps.logger.error("job {job}: cannot end its last worker: {error}", { job: job.id, error });
+    const message = `its last worker, process ${process.pid}, cannot be proven gone`;
+    const failure = { message, stack: null, phase: "recovery", cause: "reap" };
+    if (LIVE.has(job.state)) job.goTo("failed", "reap", { error: failure });
+  }
 }
 
 /** Whoever waited for them is gone; what they did is in the log. */

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import { toWireConfig } from "../runtime/protocol/job_config.ts";
 import type { Submission } from "./control_plane.ts";
+import { UnprocessableError } from "./errors.ts";
 import type { BoundKey } from "./idempotent_requests.ts";
 import type { JobManifest } from "./job.ts";
 import { newJobId, newSessionId } from "./job_id.ts";
+import { JobName } from "./job_name.ts";
 import { NO_FIGURES } from "./job_projection.ts";
 import { checkModule } from "./module_syntax.ts";
 import type { JobDeps } from "./supervisor_deps.ts";
@@ -28,8 +30,8 @@ export async function keepSubmission(
   const manifest = newManifest(deps.clock(), {
     id,
     session: newSessionId(deps.randomId),
-    project: submission.project ?? facts.project ?? "default",
-    run_name: submission.runName ?? facts.runName ?? "run",
+    project: submission.project ?? named("project", facts.project, module.name) ?? "default",
+    run_name: submission.runName ?? named("runName", facts.runName, module.name) ?? "run",
     kind: "root",
     config: toWireConfig(submission.config),
     module: { sha256: sha256Of(module.source), name: module.name },
@@ -82,6 +84,15 @@ export function newManifest(createdAt: number, facts: Newborn): JobManifest {
     seq: 0,
     ...facts,
   };
+}
+
+/** A name that the module gives itself. */
+function named(key: string, name: string | null, module: string): string | null {
+  if (name === null) return null;
+  const parsed = JobName.safeParse(name);
+  if (parsed.success) return name;
+  const wrong = parsed.error.issues[0]!.message;
+  throw new UnprocessableError("module", `${module}: ${key} ${JSON.stringify(name)}: ${wrong}`);
 }
 
 function sha256Of(text: string): string {

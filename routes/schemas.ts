@@ -1,17 +1,12 @@
 /** What requests may say, in the words of the wire. Also what `/openapi.json` shows. */
 import { z } from "zod";
+import { JobName } from "../jobs/job_name.ts";
 import { JobState } from "../jobs/job.ts";
 import { Selection } from "../runtime/protocol/selection.ts";
 
 const label = z.string().max(200).optional();
 const count = z.number().int().min(1);
 const config = z.record(z.string(), z.unknown());
-
-/** A project or a run: letters of any script, digits, space, `.`, `_`, `-`. */
-export const JobName = z.string().max(100).regex(
-  /^[\p{L}\p{N}]([\p{L}\p{N} ._-]*[\p{L}\p{N}._-])?$/u,
-  "expected letters, digits, space, '.', '_' or '-'",
-);
 
 /** A submission as JSON. */
 export const SubmissionBody = z.strictObject({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ArtifactStore } from "../jobs/artifact_store.ts";
+import { JobName } from "../jobs/job_name.ts";
 import type { Submission } from "../jobs/control_plane.ts";
 import { UnprocessableError } from "../jobs/errors.ts";
 import { checkFileName, checkModuleName } from "../jobs/posted_names.ts";
@@ -16,7 +17,7 @@ import {
 } from "./read_body.ts";
 import type { ReceivedFiles } from "./received_files.ts";
 import { RequestError } from "./request_error.ts";
-import { JobName, SubmissionBody } from "./schemas.ts";
+import { SubmissionBody } from "./schemas.ts";
 
 /** Most bytes of one module, of a config and of a whole JSON submission: these are held in memory. */
 const MODULE_LIMIT = 4 * 2 ** 20;

@@ -228,3 +228,14 @@ Deno.test("a server that shuts down takes no work", async () => {
   const { ready, reason } = await fixture.jobs.health();
   assertEquals([ready, reason], [false, "the server is shutting down"]);
 });
+
+Deno.test("submit() refuses a name that the module gives itself as it does one in the request", async () => {
+  await using fixture = await SupervisorFixture.open({ trainingSlots: 0 });
+  const module = { name: "m.ts", source: 'export default defineJob({ runName: "../up" });' };
+  const error = await assertRejects(
+    () => fixture.submit({}, { module }),
+    UnprocessableError,
+    'm.ts: runName "../up"',
+  );
+  assertEquals(error.field, "module");
+});

@@ -168,3 +168,14 @@ Deno.test("shutdown() ends within its limit though a worker does not obey", asyn
   assert(fixture.launcher.workers.every(({ gone }) => gone));
   assertEquals((await fixture.jobs.get(id)).state, "running");
 });
+
+Deno.test("a job whose last worker cannot be proven gone fails, and gets no second one", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const held = holdFirst(fixture, 9);
+  const { id } = await fixture.submit(LONG);
+  await held;
+  fixture.launcher.reap = () => Promise.reject(new Error("it does not die"));
+  await fixture.crash();
+  const { state, error, attempt } = await fixture.jobs.get(id);
+  assertEquals([state, error!.cause, attempt], ["failed", "reap", 1]);
+});
