@@ -2,14 +2,14 @@
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
-import { installTransposeFirstMatMul } from "./batch_mat_mul.ts";
+import { installTrainingKernels } from "./install_training_kernels.ts";
 
 setWasmPaths(fileURLToPath(new URL("./", import.meta.resolve("@tensorflow/tfjs-backend-wasm"))));
 await tf.setBackend("wasm");
 
 const NAMES = ["BatchMatMul", "_FusedMatMul"];
 const stock = NAMES.map((name) => tf.getKernel(name, "wasm"));
-installTransposeFirstMatMul();
+installTrainingKernels();
 const kernels = { stock, "transpose first": NAMES.map((name) => tf.getKernel(name, "wasm")) };
 
 function register(wanted: readonly tf.KernelConfig[]): void {

@@ -3,7 +3,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs";
 import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
-import { installTransposeFirstMatMul } from "./batch_mat_mul.ts";
+import { installTrainingKernels } from "./install_training_kernels.ts";
 
 /** Events of the process that the wasm module of TensorFlow.js listens to when it starts. */
 const EMSCRIPTEN_EVENTS = ["uncaughtException", "unhandledRejection"] as const;
@@ -25,7 +25,7 @@ export async function startWasm(): Promise<void> {
   const started = await tf.setBackend("wasm");
   removeNewListeners(before);
   if (!started) throw new Error(`the wasm binary in ${folder} could not be started`);
-  installTransposeFirstMatMul();
+  installTrainingKernels();
 }
 
 /** A module's own errors are the worker's to report, not Emscripten's to throw again. */

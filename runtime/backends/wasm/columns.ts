@@ -1,0 +1,119 @@
+import type { Window } from "./window.ts";
+
+/**
+ * A convolution as a matrix product ("im2col": Chellapilla, Puri, Simard, 2006). Columns are the
+ * inputs under the filter: one row of the matrix a tap and channel, one column an output position.
+ * Output positions are told as lines: line `l` is the (l mod height)-th row of pixels of an output
+ * plane, planes in the order batch, depth.
+ */
+
+/** Lines of output that a window has. */
+export function lineCount({ batch, output }: Window): number {
+  return batch * output[0] * output[1];
+}
+
+/**
+ * Gathers the inputs of some lines.
+ *
+ * @param x [channels, batch, depth, height, width]: channels first, so that a line is contiguous
+ * @param columns [taps, channels, lines, output width], written whole
+ * @param first The first line.
+ * @param count How many lines.
+ */
+export function gatherColumns(
+  window: Window,
+  x: Float32Array,
+  columns: Float32Array,
+  first: number,
+  count: number,
+): void {
+  const { batch, channelsIn, input: [depth, height, width], filter, dilation } = window;
+  const [outDepth, outHeight, outWidth] = window.output;
+  const strideWidth = window.stride[2];
+  let to = 0;
+  for (let tapZ = 0; tapZ < filter[0]; tapZ++) {
+    const shiftZ = tapZ * dilation[0] - window.pad[0];
+    for (let tapY = 0; tapY < filter[1]; tapY++) {
+      const shiftY = tapY * dilation[1] - window.pad[1];
+      for (let tapX = 0; tapX < filter[2]; tapX++) {
+        const shiftX = tapX * dilation[2] - window.pad[2];
+        const [start, end] = inside(shiftX, strideWidth, width, outWidth);
+        for (let channel = 0; channel < channelsIn; channel++) {
+          for (let line = first; line < first + count; line++, to += outWidth) {
+            const plane = Math.floor(line / outHeight);
+            const y = (line - plane * outHeight) * window.stride[1] + shiftY;
+            const image = Math.floor(plane / outDepth);
+            const z = (plane - image * outDepth) * window.stride[0] + shiftZ;
+            if (z < 0 || z >= depth || y < 0 || y >= height || start >= end) {
+              columns.fill(0, to, to + outWidth);
+              continue;
+            }
+            let from = (((channel * batch + image) * depth + z) * height + y) * width + shiftX +
+              start * strideWidth;
+            for (let at = to; at < to + start; at++) columns[at] = 0;
+            for (let at = to + start; at < to + end; at++, from += strideWidth) {
+              columns[at] = x[from]!;
+            }
+            for (let at = to + end; at < to + outWidth; at++) columns[at] = 0;
+          }
+        }
+      }
+    }
+  }
+}
+
+/**
+ * Adds the gradients of some lines' inputs to where the inputs came from.
+ *
+ * @param patches [lines, output width, taps, channels]
+ * @param dx [batch, depth, height, width, channels], added to
+ * @param first The first line.
+ * @param count How many lines.
+ */
+export function scatterPatches(
+  window: Window,
+  patches: Float32Array,
+  dx: Float32Array,
+  first: number,
+  count: number,
+): void {
+  const { channelsIn, input: [depth, height, width], filter, dilation } = window;
+  const [outDepth, outHeight, outWidth] = window.output;
+  const strideWidth = window.stride[2];
+  const patchSize = filter[0] * filter[1] * filter[2] * channelsIn;
+  const strideX = strideWidth * channelsIn;
+  for (let line = first; line < first + count; line++) {
+    const plane = Math.floor(line / outHeight);
+    const image = Math.floor(plane / outDepth);
+    const top = (line - plane * outHeight) * window.stride[1] - window.pad[1];
+    const front = (plane - image * outDepth) * window.stride[0] - window.pad[0];
+    let tap = (line - first) * outWidth * patchSize;
+    for (let tapZ = 0; tapZ < filter[0]; tapZ++) {
+      const z = front + tapZ * dilation[0];
+      for (let tapY = 0; tapY < filter[1]; tapY++) {
+        const y = top + tapY * dilation[1];
+        const hit = z >= 0 && z < depth && y >= 0 && y < height;
+        for (let tapX = 0; tapX < filter[2]; tapX++, tap += channelsIn) {
+          if (!hit) continue;
+          const shiftX = tapX * dilation[2] - window.pad[2];
+          const [start, end] = inside(shiftX, strideWidth, width, outWidth);
+          let to = (((image * depth + z) * height + y) * width + shiftX) * channelsIn +
+            start * strideX;
+          let from = tap + start * patchSize;
+          for (let x = start; x < end; x++, to += strideX, from += patchSize) {
+            for (let channel = 0; channel < channelsIn; channel++) {
+              dx[to + channel]! += patches[from + channel]!;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/** The output positions `[start, end)` of a line whose input, at `shift` from them, exists. */
+function inside(shift: number, stride: number, size: number, outputs: number): [number, number] {
+  const start = Math.max(0, Math.ceil(-shift / stride));
+  const end = Math.min(outputs, Math.floor((size - 1 - shift) / stride) + 1);
+  return [start, Math.max(start, end)];
+}
