@@ -22,6 +22,7 @@ import {
   serverConfigHelp,
 } from "./jobs/server_config.ts";
 import { createSupervisor, type SupervisorOptions } from "./jobs/supervisor.ts";
+import { userTensorFlowDir } from "./jobs/tensorflow_library.ts";
 import { createApp } from "./routes/app.ts";
 
 /** A server that answers. */
@@ -66,11 +67,18 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   const denoDir = userDenoCache(projectRoot, (name) => Deno.env.get(name)) ??
     join(folder.path, "deno_dir");
   const { sandbox } = config;
+  const native = wantsNativeCode(config) ? { tensorflowDir: tensorFlowDir(config) } : {};
   const launcher = opened.adopt(
-    await createProcessLauncher({ projectRoot, sandbox, denoDir }),
+    await createProcessLauncher({ projectRoot, sandbox, denoDir, ...native }),
     // A server that ends early would leave the process behind that warms the cache.
     (launcher) => launcher.warmed,
   );
+  if (config.backend === "tensorflow" && launcher.native.library === null) {
+    throw new ServerConfigError(
+      "ONTHEFLY_BACKEND",
+      `tensorflow cannot be used: ${launcher.native.reason}`,
+    );
+  }
   const jobs = await createSupervisor({
     log,
     store,
@@ -97,6 +105,14 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   const parts = opened.move();
   let closed: Promise<void> | undefined;
   return { url: http.url, close: () => closed ??= parts.disposeAsync() };
+}
+
+function wantsNativeCode({ backend }: ServerConfig): boolean {
+  return backend === "auto" || backend === "tensorflow";
+}
+
+function tensorFlowDir({ tensorflowDir }: ServerConfig): string | null {
+  return tensorflowDir ?? userTensorFlowDir((name) => Deno.env.get(name));
 }
 
 function supervisorOptions(config: ServerConfig): SupervisorOptions {

@@ -10,6 +10,8 @@ export interface WorkerPolicy {
   checkpointDir: string;
   /** Limit of the JavaScript heap, in bytes. */
   heapBytes: number;
+  /** The one file of native code that it may load; absent for a worker that runs none. */
+  nativeLibrary?: string;
 }
 
 /**
@@ -29,10 +31,12 @@ export function readablePaths(policy: WorkerPolicy): string[] {
 
 /**
  * Arguments of `deno` that run the worker with these permissions and no others: no network, no
- * environment, no subprocess, no ffi, no system information, nothing fetched, nothing asked.
+ * environment, no subprocess, no system information, nothing fetched, nothing asked; no ffi but for
+ * the file that the policy names, which lets nobody make pointers of their own.
  * @throws {Error} when a path contains a comma, which would make two paths of it.
  */
 export function denoArguments(policy: WorkerPolicy): string[] {
+  const { nativeLibrary } = policy;
   return [
     "run",
     "--no-prompt",
@@ -43,6 +47,7 @@ export function denoArguments(policy: WorkerPolicy): string[] {
     `--config=${policy.projectRoot}/deno.json`,
     `--allow-read=${pathList(readablePaths(policy))}`,
     `--allow-write=${pathList([policy.checkpointDir])}`,
+    ...(nativeLibrary === undefined ? [] : [`--allow-ffi=${pathList([nativeLibrary])}`]),
     `--v8-flags=--max-old-space-size=${Math.ceil(policy.heapBytes / 2 ** 20)}`,
     policy.entry,
   ];

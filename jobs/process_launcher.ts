@@ -16,6 +16,7 @@ import type {
   WorkerExit,
   WorkerProcess,
 } from "./launcher.ts";
+import { findNativeBackend, libraryFor, type NativeBackend } from "./native_backend.ts";
 import { denoArguments, readablePaths, type WorkerPolicy } from "./permissions.ts";
 import { isRunning, processTree, signalProcesses, waitUntilGone } from "./process_tree.ts";
 import {
@@ -32,6 +33,12 @@ import { warmJob } from "./warm_job.ts";
 /** Ms within which a process that was killed must be gone. */
 const REAP_MS = 10_000;
 
+/**
+ * How TensorFlow behaves in a worker: it logs warnings and worse, and leaves out oneDNN, whose sums
+ * differ from processor to processor and which made a step slower (`bench/tensorflow_step.ts`).
+ */
+const NATIVE_ENVIRONMENT = { TF_CPP_MIN_LOG_LEVEL: "2", TF_ENABLE_ONEDNN_OPTS: "0" };
+
 /** What a {@linkcode ProcessLauncher} needs. Paths are absolute. */
 export interface ProcessLauncherOptions {
   /** Folder of deno.json, runtime/ and node_modules/. */
@@ -42,6 +49,11 @@ export interface ProcessLauncherOptions {
    * may share it.
    */
   denoDir: string;
+  /**
+   * Where TensorFlow's library is looked for; null: nobody knows where. Absent: workers compute
+   * without native code.
+   */
+  tensorflowDir?: string | null;
   /** Told when the cache could not be warmed. */
   onColdCache?: (error: unknown) => void;
   /** The program of a worker; `runtime/worker.ts` unless a test has one of its own. */
@@ -56,25 +68,30 @@ export async function createProcessLauncher(
   options: ProcessLauncherOptions,
 ): Promise<ProcessLauncher> {
   const isolation = await probeIsolation(options.sandbox, Deno.execPath());
+  const native = await findNativeBackend(options.tensorflowDir, options.sandbox, isolation);
   // Workers outside bubblewrap write to their cache, which would unseal one that is only read.
-  const denoDir = `${options.denoDir}/${isolation.kind}`;
+  const kind = native.library === null ? isolation.kind : `${isolation.kind}+tensorflow`;
+  const denoDir = `${options.denoDir}/${kind}`;
   await prepareDenoCache(denoDir);
-  return new ProcessLauncher({ ...options, denoDir }, isolation);
+  return new ProcessLauncher({ ...options, denoDir }, isolation, native);
 }
 
 /** Starts each worker as an operating system process, isolated as far as this machine allows. */
 export class ProcessLauncher implements Launcher {
   readonly isolation: Isolation;
+  /** The native code that its workers may run, or why they may not. */
+  readonly native: NativeBackend;
   readonly #options: ProcessLauncherOptions;
   readonly #entry: string;
   /** Settles when a first process has filled the cache: later ones start in a fraction of the time. */
   readonly warmed: Promise<void>;
 
   /** @param options Their `denoDir` is this launcher's own, and prepared. */
-  constructor(options: ProcessLauncherOptions, isolation: Isolation) {
+  constructor(options: ProcessLauncherOptions, isolation: Isolation, native: NativeBackend) {
     this.#options = options;
     this.#entry = options.entry ?? `${options.projectRoot}/runtime/worker.ts`;
     this.isolation = isolation;
+    this.native = native;
     this.warmed = this.#warm();
   }
 
@@ -115,7 +132,9 @@ export class ProcessLauncher implements Launcher {
       await worker.stop("launch_failed", 0);
       throw error;
     }
-    link.writeLine(JSON.stringify(context));
+    const { library, reason } = this.native;
+    const tensorflow = { library: library?.path ?? null, reason };
+    link.writeLine(JSON.stringify({ ...context, tensorflow } satisfies LaunchContext));
     return worker;
   }
 
@@ -123,17 +142,29 @@ export class ProcessLauncher implements Launcher {
     const { context, jobDir, memoryBytes } = request;
     const { projectRoot, denoDir } = this.#options;
     const scratch = await transpiledFolder(denoDir, dirname(jobDir));
+    const native = libraryFor(context, this.native);
     const policy: WorkerPolicy = {
       projectRoot,
       entry: this.#entry,
       jobDir,
       checkpointDir: context.checkpoint_dir,
       heapBytes: memoryBytes,
+      ...(native === null ? {} : { nativeLibrary: native.path }),
     };
     const deno = Deno.execPath();
-    const env = { DENO_DIR: denoDir, DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" };
+    const env = {
+      DENO_DIR: denoDir,
+      DENO_NO_UPDATE_CHECK: "1",
+      NO_COLOR: "1",
+      ...(native === null ? {} : NATIVE_ENVIRONMENT),
+    };
     const view: SandboxView = {
-      readable: [deno, denoDir, ...readablePaths(policy)],
+      readable: [
+        deno,
+        denoDir,
+        ...readablePaths(policy),
+        ...native === null ? [] : [native.folder],
+      ],
       writable: [policy.checkpointDir],
       scratch: [scratch],
       env,

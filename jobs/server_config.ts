@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { BACKENDS } from "../runtime/protocol/commands.ts";
+import { SANDBOX_MODES } from "./sandbox.ts";
 
 /** One setting: its default as text, what it means, and how its text becomes a value. */
 interface Setting {
@@ -59,13 +61,18 @@ const settings = {
   parkAfter: { default: "15m", meaning: "when a hot pause parks itself", schema: duration },
   backend: {
     default: "auto",
-    meaning: "auto, wasm or cpu",
-    schema: z.enum(["auto", "wasm", "cpu"]),
+    meaning: "auto, tensorflow, wasm or cpu",
+    schema: z.enum(BACKENDS),
+  },
+  tensorflowDir: {
+    default: null,
+    meaning: "folder of TensorFlow's library; the user's cache when absent",
+    schema: z.string().min(1),
   },
   sandbox: {
     default: "auto",
-    meaning: "auto, require or deno",
-    schema: z.enum(["auto", "require", "deno"]),
+    meaning: "auto, require, deno, or trust-native: native code also where bwrap does not work",
+    schema: z.enum(SANDBOX_MODES),
   },
   maxUpload: { default: "256MiB", meaning: "largest submission", schema: size },
   jobMemory: { default: "2GiB", meaning: "memory of one worker", schema: size },

@@ -1,4 +1,5 @@
 import type { Logger } from "@logtape/logtape";
+import type { LaunchContext } from "../runtime/protocol/commands.ts";
 import type { ArtifactStore } from "./artifact_store.ts";
 import type { EventLog } from "./event_log.ts";
 import type { RandomId } from "./job_id.ts";
@@ -17,7 +18,7 @@ export interface SupervisorOptions {
   parkAfterMs: number;
   jobMemoryBytes: number;
   jobTimeoutMs: number | null;
-  backend: "auto" | "wasm" | "cpu";
+  backend: LaunchContext["backend"];
   /** Threads of a worker; a job keeps what its first attempt had. */
   threads: number;
   /** How long a worker may take to obey a stop before it is ended; 10 s when absent. */

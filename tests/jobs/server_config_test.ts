@@ -11,6 +11,7 @@ Deno.test("readServerConfig() gives the documented defaults", () => {
     slots: null,
     parkAfter: 900_000,
     backend: "auto",
+    tensorflowDir: null,
     sandbox: "auto",
     maxUpload: 256 * 2 ** 20,
     jobMemory: 2 * 2 ** 30,
