@@ -2,6 +2,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { Dataset } from "./data/dataset.ts";
 import type { JobConfig, PartialJobConfig } from "./protocol/job_config.ts";
+import type { Schedule } from "./training/schedules.ts";
 
 /** One tensor, or named tensors for several inputs or outputs. */
 export type TensorOrRecord = tf.Tensor | Record<string, tf.Tensor>;
@@ -70,6 +71,8 @@ export interface JobDefinition {
   optimizer: () => tf.Optimizer;
   /** What training makes smaller. */
   loss: Loss;
+  /** The learning rate along the way: one of the schedules, or a function of the position. */
+  schedule?: Schedule | Schedule["lrAt"];
   /** The splits. `Math.random` is seeded here, as everywhere in a module. */
   data: (ctx: JobContext) => JobData | Promise<JobData>;
 }

@@ -20,3 +20,16 @@ export { csv, type CsvOptions } from "./data/csv.ts";
 export { split, type SplitFractions, type SplitOptions, type Splits } from "./data/split.ts";
 export { subset, type SubsetView } from "./data/subset.ts";
 export { tensorDataset, type TensorDatasetOptions } from "./data/tensor_dataset.ts";
+export {
+  constant,
+  cosine,
+  exponential,
+  multiStep,
+  oneCycle,
+  reduceOnPlateau,
+  type Schedule,
+  type SchedulePer,
+  type SchedulePosition,
+  type ScheduleState,
+  stepDecay,
+} from "./training/schedules.ts";

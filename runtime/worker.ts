@@ -81,7 +81,7 @@ function startedFields(
     step: run.step,
     epoch: run.epoch,
     axis_step: run.axisStep,
-    steps_per_epoch: run.sampler.stepsPerEpoch,
+    steps_per_epoch: Math.ceil(run.sampler.stepsPerEpoch / run.config.accumulateSteps),
     runtime: {
       deno: Deno.version.deno,
       tfjs: tf.version_core,

@@ -1,22 +1,31 @@
-import { DEFAULT_JOB_CONFIG, JobConfig } from "../../runtime/protocol/job_config.ts";
+import {
+  DataOrderPolicy,
+  DEFAULT_JOB_CONFIG,
+  JobConfig,
+  NonFinitePolicy,
+} from "../../runtime/protocol/job_config.ts";
 import { toSnakeCase } from "../../runtime/protocol/naming.ts";
 import { control, Field } from "./field.tsx";
 
 type Key = keyof JobConfig;
 
 /** What kind of control a config key gets; exhaustive, so that a new key asks for one. */
-const KINDS: Record<Key, "number" | "flag" | "policy"> = {
+const KINDS: Record<Key, "number" | "flag" | readonly string[]> = {
   maxEpochs: "number",
   maxSteps: "number",
   batchSize: "number",
   seed: "number",
   lr: "number",
   gradClipNorm: "number",
+  gradClipValue: "number",
+  accumulateSteps: "number",
   ckptEverySteps: "number",
   ckptKeep: "number",
   valEveryNEpochs: "number",
+  valEveryNSteps: "number",
+  dataOrderPolicy: DataOrderPolicy.options,
   testAfter: "flag",
-  onNonFinite: "policy",
+  onNonFinite: NonFinitePolicy.options,
 };
 
 /**
@@ -41,13 +50,13 @@ export function ConfigFields({ inherited }: { inherited: Record<string, unknown>
 }
 
 function ConfigControl(
-  { name, kind, inherited }: { name: string; kind: string; inherited: unknown },
+  { name, kind, inherited }: { name: string; kind: (typeof KINDS)[Key]; inherited: unknown },
 ) {
   const unset = inherited === undefined ? "as the module says" : String(inherited);
   if (kind === "number") {
     return <input {...control(name)} inputmode="decimal" data-type="number" placeholder={unset} />;
   }
-  const choices = kind === "flag" ? ["true", "false"] : ["pause", "fail", "ignore"];
+  const choices = kind === "flag" ? ["true", "false"] : kind;
   return (
     <select {...control(name)} data-type={kind === "flag" ? "boolean" : "text"}>
       <option value="">{unset}</option>

@@ -1,3 +1,4 @@
+import type { JobConfig } from "../protocol/job_config.ts";
 import { keyedStream } from "./rng.ts";
 
 /** Where a sampler stands: the samples of `epoch` that it has given, counted by `cursor`. */
@@ -12,8 +13,12 @@ export interface SamplerOptions {
   indices: Int32Array;
   batchSize: number;
   seed: number;
+  /** The order of an epoch; `epoch_reseed` where nothing is said. */
+  policy?: DataOrderPolicy;
   state?: SamplerState;
 }
+
+type DataOrderPolicy = JobConfig["dataOrderPolicy"];
 
 /** One batch of positions; `batch` counts from 0 in its epoch. */
 export interface SampledBatch {
@@ -24,21 +29,22 @@ export interface SampledBatch {
 }
 
 /**
- * Shuffled batches without end: every index once an epoch, the last batch as short as it comes.
- * The order of an epoch is a function of (indices, seed, epoch) alone, so (epoch, cursor) is all
- * there is to keep.
+ * Batches without end: every index once an epoch, the last batch as short as it comes. The order of
+ * an epoch is a function of (indices, seed, policy, epoch) alone, so (epoch, cursor) is all there is
+ * to keep: a new shuffle each epoch, one shuffle for all, or the order of the data.
  */
 export class Sampler {
   readonly stepsPerEpoch: number;
   readonly #indices: Int32Array;
   readonly #batchSize: number;
   readonly #seed: number;
+  readonly #policy: DataOrderPolicy;
   #epoch = 0;
   #cursor = 0;
   #order: Int32Array | null = null;
 
   /** @throws {RangeError} without indices, for a batch size below 1, or for a bad state. */
-  constructor({ indices, batchSize, seed, state }: SamplerOptions) {
+  constructor({ indices, batchSize, seed, policy, state }: SamplerOptions) {
     if (indices.length === 0) throw new RangeError("there is no sample to draw from");
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new RangeError(`batch size must be an integer of at least 1, got ${batchSize}`);
@@ -46,6 +52,7 @@ export class Sampler {
     this.#indices = indices.slice();
     this.#batchSize = batchSize;
     this.#seed = seed;
+    this.#policy = policy ?? "epoch_reseed";
     this.stepsPerEpoch = Math.ceil(indices.length / batchSize);
     if (state !== undefined) this.restore(state);
   }
@@ -90,7 +97,9 @@ export class Sampler {
 
   #orderOf(epoch: number): Int32Array {
     const order = this.#indices.slice();
-    keyedStream(this.#seed, "shuffle", epoch).shuffle(order);
+    if (this.#policy === "user") return order;
+    const shuffle = this.#policy === "fixed_order" ? 0 : epoch;
+    keyedStream(this.#seed, "shuffle", shuffle).shuffle(order);
     return order;
   }
 }

@@ -1,8 +1,11 @@
 import { z } from "zod";
 import { renameKeys, toCamelCase, toSnakeCase } from "./naming.ts";
 
-/** What a training run does when its loss is NaN or infinite. */
-export const NonFinitePolicy = z.enum(["pause", "fail", "ignore"]);
+/** What a step whose loss or gradient is not finite does; its update is left out in any case. */
+export const NonFinitePolicy = z.enum(["pause", "skip", "stop", "raise"]);
+
+/** In which order training samples come: shuffled anew each epoch, once, or as the data has them. */
+export const DataOrderPolicy = z.enum(["epoch_reseed", "fixed_order", "user"]);
 
 /** The shape behind {@linkcode JobConfig}: one entry a field, its range, and what it means. */
 const fields = {
@@ -15,13 +18,21 @@ const fields = {
     .describe("learning rate; null keeps the optimizer's own"),
   gradClipNorm: z.number().positive().max(1e12).nullable()
     .describe("largest global L2 norm of the gradient; null does not clip"),
+  gradClipValue: z.number().positive().max(1e12).nullable()
+    .describe("largest absolute value of a gradient's element; null does not clip"),
+  accumulateSteps: z.number().int().min(1).max(1_000_000)
+    .describe("batches whose gradients make one step"),
   ckptEverySteps: z.number().int().min(1).max(1e9).nullable()
     .describe("steps between ring checkpoints; null saves only when asked or stopping"),
   ckptKeep: z.number().int().min(1).max(1_000).describe("ring checkpoints kept"),
   valEveryNEpochs: z.number().int().min(0).max(1_000_000)
     .describe("epochs between validations; 0 never validates"),
+  valEveryNSteps: z.number().int().min(0).max(1e9)
+    .describe("steps between validations; 0 validates by epochs alone"),
+  dataOrderPolicy: DataOrderPolicy
+    .describe("order of training samples: shuffled each epoch, shuffled once, or as they are"),
   testAfter: z.boolean().describe("test on the test split when the budget is spent"),
-  onNonFinite: NonFinitePolicy.describe("what a NaN or infinite loss does"),
+  onNonFinite: NonFinitePolicy.describe("what a NaN or infinite loss does, its update left out"),
 } as const;
 
 /** Config of a training run, complete. camelCase in modules, snake_case on the wire. */
@@ -42,9 +53,13 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   seed: 0,
   lr: null,
   gradClipNorm: null,
+  gradClipValue: null,
+  accumulateSteps: 1,
   ckptEverySteps: 100,
   ckptKeep: 5,
   valEveryNEpochs: 1,
+  valEveryNSteps: 0,
+  dataOrderPolicy: "epoch_reseed",
   testAfter: false,
   onNonFinite: "pause",
 };

@@ -14,6 +14,7 @@ import {
 } from "../protocol/job_config.ts";
 import { resolveLoss } from "../training/losses.ts";
 import { modelHandle } from "../training/model_handle.ts";
+import type { Schedule } from "../training/schedules.ts";
 import { type Splits, TrainingRun } from "../training/training_run.ts";
 import { PhaseError } from "./phase_error.ts";
 
@@ -49,7 +50,8 @@ export async function loadJob(
   phase("init", 1);
   const optimizer = await PhaseError.in("optimizer", () => buildOptimizer(definition));
   const loss = await PhaseError.in("loss", () => resolveLoss(definition.loss));
-  const run = new TrainingRun({ handle, optimizer, loss, data, config, random });
+  const schedule = scheduleOf(definition);
+  const run = new TrainingRun({ handle, optimizer, loss, data, config, random, schedule });
   phase("setup", 1);
   return { definition, run, datasetHash: await datasetHash(data.train, data.val, data.test) };
 }
@@ -61,6 +63,11 @@ export function buildOptimizer(definition: JobDefinition): tf.Optimizer {
     throw new TypeError("optimizer() must return a tf.Optimizer, such as tf.train.adam(1e-3)");
   }
   return optimizer;
+}
+
+function scheduleOf({ schedule }: JobDefinition): Schedule | null {
+  if (schedule === undefined) return null;
+  return typeof schedule === "function" ? { lrAt: schedule } : schedule;
 }
 
 async function importDefinition(path: string): Promise<JobDefinition> {

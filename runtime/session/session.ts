@@ -116,6 +116,13 @@ export class Session {
     return result;
   }
 
+  /** Ends training at this boundary, with a checkpoint. */
+  async stop(): Promise<number | null> {
+    this.goal = "stopping";
+    this.channel.emit("stopping", this.position);
+    return await this.trySave("stop");
+  }
+
   get #replaying(): boolean {
     return this.#replay.active(this.run.step);
   }
@@ -167,7 +174,7 @@ export class Session {
       loss: report.loss,
       val_loss: run.valLoss,
       accuracy: report.accuracy,
-      lr: run.hparams.lr,
+      lr: report.lr,
       grad_norm: report.gradNorm,
       weight_norm: report.weightNorm,
       activation_zero_frac: null,
@@ -176,15 +183,17 @@ export class Session {
       gpu_util: null,
     });
     if (!report.applied) await this.#onNonFinite(report);
+    if (this.#validatesAt(run.step)) await this.#validate();
   }
 
   async #onNonFinite({ loss, gradNorm }: StepReport): Promise<void> {
     const { step, config } = this.run;
     const what = Number.isFinite(loss) ? `the gradient norm is ${gradNorm}` : `the loss is ${loss}`;
     const message = `${what} at step ${step}; the update was left out`;
-    if (config.onNonFinite === "fail") throw PhaseError.from("train", new Error(message));
+    if (config.onNonFinite === "raise") throw PhaseError.from("train", new Error(message));
     this.channel.emit("error", { message, stack: null, fatal: false, phase: "train", step });
-    if (this.#replaying || this.goal !== "running") return;
+    if (config.onNonFinite === "skip" || this.#replaying || this.goal !== "running") return;
+    if (config.onNonFinite === "stop") return void await this.stop();
     this.goal = "paused";
     const checkpoint = await this.trySave("pause");
     this.channel.emit("paused", { ...this.position, reason: "non_finite", checkpoint });
@@ -200,7 +209,14 @@ export class Session {
     });
     run.totals = noTotals();
     const every = run.config.valEveryNEpochs;
-    if (every > 0 && run.epoch % every === 0) await this.#validate();
+    if (every > 0 && run.epoch % every === 0 && !this.#validatesAt(run.step)) {
+      await this.#validate();
+    }
+  }
+
+  #validatesAt(step: number): boolean {
+    const every = this.run.config.valEveryNSteps;
+    return every > 0 && step % every === 0;
   }
 
   async #validate(): Promise<void> {
@@ -210,6 +226,7 @@ export class Session {
       if (this.gate.due) await this.gate.breathe();
     });
     run.valLoss = loss;
+    if (loss !== null) run.schedule?.onValidation?.(loss);
     const figures = { samples, val_loss: loss, val_accuracy: accuracy, metrics: {} };
     this.channel.emit("validation", { ...this.position, ...figures });
   }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { type BatchGradients, batchGradients } from "./gradients.ts";
 import { l2Norm } from "./norms.ts";
 import { type StepOutcome, trainStep } from "./train_step.ts";
 import type { TrainingRun } from "./training_run.ts";
@@ -34,12 +35,18 @@ export async function trainLoop(
     if (spent !== null) return spent;
 
     const began = performance.now();
-    const { indices, epoch, batch: number, endsEpoch } = run.sampler.next();
-    run.enterPhase("data", epoch, number);
-    const batch = await run.data.train.batch(indices);
-    run.enterPhase("step", run.axisStep);
-    const outcome = trainStep(run, batch);
-    tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
+    const batches: BatchGradients[] = [];
+    let endsEpoch = false;
+    while (batches.length < run.config.accumulateSteps && !endsEpoch) {
+      const drawn = run.sampler.next();
+      run.enterPhase("data", drawn.epoch, drawn.batch);
+      const batch = await run.data.train.batch(drawn.indices);
+      run.enterPhase("step", run.axisStep, batches.length);
+      batches.push(batchGradients(run, batch));
+      tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
+      endsEpoch = drawn.endsEpoch;
+    }
+    const outcome = trainStep(run, batches);
     run.step++;
 
     const weightNorm = l2Norm(run.handle.trainable);

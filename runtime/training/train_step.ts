@@ -1,57 +1,50 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Batch } from "../data/dataset.ts";
-import { countCorrect } from "./metrics.ts";
+import { type BatchGradients, sumGradients } from "./gradients.ts";
 import { l2Norm } from "./norms.ts";
 import type { TrainingRun } from "./training_run.ts";
 
-/** What one optimizer step came to. Norms are global L2 norms, before clipping. */
+/** What one optimizer step came to. */
 export interface StepOutcome {
   loss: number;
-  /** Share of the batch predicted right, in [0, 1]; null where the loss has no classes. */
+  /** Share of the samples predicted right, in [0, 1]; null where the loss has no classes. */
   accuracy: number | null;
+  /** Global L2 norm of the gradient, before it is clipped by norm. */
   gradNorm: number;
   samples: number;
+  lr: number;
   /** False when the loss or a gradient was not finite and the update was left out. */
   applied: boolean;
 }
 
 /**
- * One step: forward, loss, gradients, clipping, update. The batch is not disposed.
- *
- * An update that is not finite would destroy the weights, so unless the config says `ignore` it is
- * left out; the caller decides what happens then.
+ * Makes one step of the gradients of its batches: clipping, learning rate, update. An update that
+ * is not finite would destroy the weights, so it is left out; the caller decides what happens then.
  */
-export function trainStep(run: TrainingRun, batch: Batch): StepOutcome {
-  const { handle, loss, config } = run;
-  let predictions: tf.Tensor | undefined;
-  const { value, grads } = tf.variableGrads(() => {
-    predictions = tf.keep(handle.apply(batch.xs, true));
-    return loss.mean(batch.ys, predictions, batch.weights);
-  }, handle.trainable);
-  const gradients = handle.trainable.map((variable) => grads[variable.name] ?? null);
-  const present = gradients.filter((gradient) => gradient !== null);
-  try {
-    const lossValue = value.dataSync()[0]!;
-    const samples = predictions!.shape[0] ?? 1;
-    const correct = countCorrect(batch.ys, predictions!, loss.name);
-    const gradNorm = l2Norm(present);
-    const finite = Number.isFinite(lossValue) && Number.isFinite(gradNorm);
-    const applied = finite || config.onNonFinite === "ignore";
-    if (applied) applyClipped(run, gradients, gradNorm);
-    return {
-      loss: lossValue,
-      accuracy: correct === null ? null : correct / samples,
-      gradNorm,
-      samples,
-      applied,
-    };
-  } finally {
-    tf.dispose([value, predictions!, ...present]);
-  }
+export function trainStep(run: TrainingRun, batches: readonly BatchGradients[]): StepOutcome {
+  const { loss, correct, samples, gradients } = sumGradients(batches);
+  const clipped = clipByValue(gradients, run.config.gradClipValue);
+  const present = clipped.filter((gradient) => gradient !== null);
+  const gradNorm = l2Norm(present);
+  const applied = Number.isFinite(loss) && Number.isFinite(gradNorm);
+  const lr = run.scheduleLr();
+  if (applied) applyGradients(run, clipped, gradNorm);
+  tf.dispose(present);
+  const accuracy = correct === null ? null : correct / samples;
+  return { loss, accuracy, gradNorm, samples, lr, applied };
+}
+
+function clipByValue(gradients: (tf.Tensor | null)[], limit: number | null): (tf.Tensor | null)[] {
+  if (limit === null) return gradients;
+  return gradients.map((gradient) => {
+    if (gradient === null) return null;
+    const clipped = tf.clipByValue(gradient, -limit, limit);
+    gradient.dispose();
+    return clipped;
+  });
 }
 
 /** Scales the gradient to `gradClipNorm` where it is longer, and moves the weights. */
-function applyClipped(run: TrainingRun, gradients: (tf.Tensor | null)[], norm: number): void {
+function applyGradients(run: TrainingRun, gradients: (tf.Tensor | null)[], norm: number): void {
   const limit = run.gradClipNorm;
   const scale = limit !== null && norm > limit ? limit / norm : 1;
   tf.tidy(() => {

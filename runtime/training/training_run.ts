@@ -8,6 +8,7 @@ import type { JobConfig } from "../protocol/job_config.ts";
 import type { JsonObject } from "../protocol/json.ts";
 import type { ResolvedLoss } from "./losses.ts";
 import type { ModelHandle } from "./model_handle.ts";
+import type { Schedule } from "./schedules.ts";
 import type { RunState } from "./run_state.ts";
 
 /** The splits of a job. */
@@ -25,6 +26,8 @@ export interface TrainingParts {
   data: Splits;
   config: JobConfig;
   random: SeededRandom;
+  /** Null: the learning rate stays until somebody changes it. */
+  schedule: Schedule | null;
 }
 
 /** Hyperparameters that may change while a run trains. */
@@ -55,9 +58,12 @@ export class TrainingRun {
   readonly handle: ModelHandle;
   readonly loss: ResolvedLoss;
   readonly data: Splits;
+  readonly schedule: Schedule | null;
   config: JobConfig;
   optimizer: tf.Optimizer;
   gradClipNorm: number | null;
+  /** The learning rate that a schedule starts from; without one, the learning rate. */
+  baseLr: number;
   step = 0;
   epoch = 0;
   originStep = 0;
@@ -78,7 +84,9 @@ export class TrainingRun {
     this.gradClipNorm = parts.config.gradClipNorm;
     this.#random = parts.random;
     this.sampler = this.#samplerAt({ epoch: 0, cursor: 0 });
-    if (parts.config.lr !== null) setLearningRate(this.optimizer, parts.config.lr);
+    this.schedule = parts.schedule;
+    this.baseLr = parts.config.lr ?? learningRateOf(parts.optimizer);
+    setLearningRate(this.optimizer, this.baseLr);
   }
 
   /** Step on the axis that a child shares with its parents. */
@@ -87,12 +95,25 @@ export class TrainingRun {
   }
 
   get hparams(): LiveHparams {
-    return { lr: learningRateOf(this.optimizer), gradClipNorm: this.gradClipNorm };
+    return { lr: this.baseLr, gradClipNorm: this.gradClipNorm };
   }
 
   set hparams(hparams: LiveHparams) {
+    this.baseLr = hparams.lr;
     setLearningRate(this.optimizer, hparams.lr);
     this.gradClipNorm = hparams.gradClipNorm;
+  }
+
+  /** The learning rate of the next step; a schedule moves it there. */
+  scheduleLr(): number {
+    if (this.schedule === null) return this.baseLr;
+    const { axisStep: step, baseLr } = this;
+    const lr = this.schedule.lrAt({ step, epoch: this.sampler.capture().epoch, baseLr });
+    if (!Number.isFinite(lr) || lr < 0) {
+      throw new RangeError(`the schedule gives a learning rate of ${lr} at step ${step}`);
+    }
+    setLearningRate(this.optimizer, lr);
+    return lr;
   }
 
   /** Which budget is spent, or null while there is more to train. */
@@ -126,6 +147,7 @@ export class TrainingRun {
       hparams: { lr, grad_clip_norm: gradClipNorm },
       val_loss: this.valLoss,
       totals: { ...this.totals },
+      schedule: this.schedule?.capture?.() ?? null,
     };
   }
 
@@ -137,13 +159,14 @@ export class TrainingRun {
     this.valLoss = state.val_loss;
     this.totals = { ...state.totals };
     this.hparams = { lr: state.hparams.lr, gradClipNorm: state.hparams.grad_clip_norm };
+    if (state.schedule !== null) this.schedule?.restore?.(state.schedule);
     this.drawFrom(indices, state.sampler);
   }
 
   #samplerAt(state: SamplerState): Sampler {
     const indices = this.indices ??
       Int32Array.from({ length: this.data.train.length }, (_, i) => i);
-    const { batchSize, seed } = this.config;
-    return new Sampler({ indices, batchSize, seed, state });
+    const { batchSize, seed, dataOrderPolicy: policy } = this.config;
+    return new Sampler({ indices, batchSize, seed, policy, state });
   }
 }

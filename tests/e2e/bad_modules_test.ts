@@ -104,7 +104,7 @@ Deno.test("a loss that is not finite pauses the job, or fails it where the confi
   const job = await server.submit(moduleWith({ loss }));
   const manifest = await server.state(job, "paused");
   assertEquals(manifest["step"], 20);
-  const failing = await server.submit(moduleWith({ loss }), { on_non_finite: "fail" });
+  const failing = await server.submit(moduleWith({ loss }), { on_non_finite: "raise" });
   const { error } = await server.state(failing, "failed");
   assertStringIncludes((error as Failure).message, "NaN at step 20");
 });

@@ -43,7 +43,7 @@ function submitted(fixture: AppFixture): Submission {
 Deno.test("POST /jobs as TypeScript takes config and names from the query", async () => {
   await using fixture = await appFixture();
   const query = "?max_epochs=3&lr=1e-3&test_after=true&ckpt_every_steps=null" +
-    "&on_non_finite=fail&project=digits&run_name=first%20try";
+    "&on_non_finite=raise&project=digits&run_name=first%20try";
   const response = await postModule(fixture.app, query);
   const body = await assertJson(response, 201);
   assertEquals(response.headers.get("Location"), `/jobs/${body["id"]}`);
@@ -54,7 +54,7 @@ Deno.test("POST /jobs as TypeScript takes config and names from the query", asyn
     lr: 1e-3,
     testAfter: true,
     ckptEverySteps: null,
-    onNonFinite: "fail",
+    onNonFinite: "raise",
   });
   assertEquals([project, runName, owner, files], ["digits", "first try", "local", []]);
 });

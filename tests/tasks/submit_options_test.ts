@@ -4,7 +4,7 @@ import { readSubmitOptions, UsageError } from "../../tasks/submit_options.ts";
 Deno.test("readSubmitOptions() reads settings as JSON scalars", () => {
   const options = readSubmitOptions([
     "job.ts",
-    ...["max_epochs=3", "lr=1e-3", "test_after=true", "grad_clip_norm=null", "on_non_finite=fail"]
+    ...["max_epochs=3", "lr=1e-3", "test_after=true", "grad_clip_norm=null", "on_non_finite=raise"]
       .flatMap((setting) => ["--set", setting]),
     "--file",
     "a.csv",
@@ -17,7 +17,7 @@ Deno.test("readSubmitOptions() reads settings as JSON scalars", () => {
     lr: 0.001,
     test_after: true,
     grad_clip_norm: null,
-    on_non_finite: "fail",
+    on_non_finite: "raise",
   });
   assertEquals(options.files, ["a.csv", "b.ts"]);
   assertEquals([options.target, options.follow], ["job.ts", false]);

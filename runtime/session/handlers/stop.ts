@@ -3,7 +3,5 @@ import type { Handler } from "../command_router.ts";
 /** Ends training here, with a checkpoint. */
 export const stop: Handler<"stop"> = async (session, _payload, applied) => {
   applied();
-  session.goal = "stopping";
-  session.channel.emit("stopping", session.position);
-  return { checkpoint: await session.trySave("stop") };
+  return { checkpoint: await session.stop() };
 };

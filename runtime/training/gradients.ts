@@ -1,0 +1,62 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Batch } from "../data/dataset.ts";
+import { countCorrect } from "./metrics.ts";
+import type { TrainingRun } from "./training_run.ts";
+
+/** Loss and gradients of one batch, by position of the trainable weights; null where none flows. */
+export interface BatchGradients {
+  /** Mean over the samples. */
+  loss: number;
+  /** Samples predicted right; null where the loss has no classes. */
+  correct: number | null;
+  samples: number;
+  gradients: (tf.Tensor | null)[];
+}
+
+/** Forward and backward pass of one batch, in training mode. The gradients are the caller's. */
+export function batchGradients({ handle, loss }: TrainingRun, batch: Batch): BatchGradients {
+  let predictions: tf.Tensor | undefined;
+  const { value, grads } = tf.variableGrads(() => {
+    predictions = tf.keep(handle.apply(batch.xs, true));
+    return loss.mean(batch.ys, predictions, batch.weights);
+  }, handle.trainable);
+  const result = {
+    loss: value.dataSync()[0]!,
+    correct: countCorrect(batch.ys, predictions!, loss.name),
+    samples: predictions!.shape[0] ?? 1,
+    gradients: handle.trainable.map((variable) => grads[variable.name] ?? null),
+  };
+  tf.dispose([value, predictions!]);
+  return result;
+}
+
+/**
+ * Adds up batches as if they had been one: means weighted by their samples. The parts' gradients
+ * are disposed.
+ */
+export function sumGradients(parts: readonly BatchGradients[]): BatchGradients {
+  const [only] = parts;
+  if (parts.length === 1) return only!;
+  const samples = parts.reduce((sum, part) => sum + part.samples, 0);
+  const weighted = (of: (part: BatchGradients) => number) =>
+    parts.reduce((sum, part) => sum + of(part) * (part.samples / samples), 0);
+  const gradients = only!.gradients.map((_, position) =>
+    tf.tidy(() => {
+      const shares = parts.flatMap(({ gradients, samples: count }) => {
+        const gradient = gradients[position] ?? null;
+        return gradient === null ? [] : [tf.mul(gradient, count / samples)];
+      });
+      return shares.length === 0 ? [] : [tf.addN(shares)];
+    })[0] ?? null
+  );
+  for (const part of parts) tf.dispose(part.gradients.filter((gradient) => gradient !== null));
+  const counts = parts.map(({ correct }) => correct);
+  return {
+    loss: weighted(({ loss }) => loss),
+    correct: counts.some((count) => count === null)
+      ? null
+      : counts.reduce<number>((sum, count) => sum + count!, 0),
+    samples,
+    gradients,
+  };
+}
