@@ -28,6 +28,7 @@ export function fragmentRoutes(deps: AppDeps): Hono {
     c.html(
       <SessionList
         sessions={await jobs.sessions()}
+        health={await jobs.health()}
         filter={listFilter(c)}
         curve={curveOf(deps)}
         origin={new URL(c.req.url).origin}

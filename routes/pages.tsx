@@ -64,6 +64,7 @@ async function listPage(c: Context, deps: AppDeps): Promise<Response> {
     <Layout title="Jobs" script="jobs_page.js" style="job_list.css" stream={stream}>
       <JobListPage
         sessions={sessions}
+        health={await deps.jobs.health()}
         filter={listFilter(c)}
         curve={curveOf(deps)}
         origin={new URL(c.req.url).origin}

@@ -18,13 +18,13 @@ const FLOORS = 6;
 const GROUND = 8;
 
 /** Each kind's shape in a box of 9 by 9, and whether a line rises from it. */
-/** @type {Record<string, { path: string, line: boolean }>} */
+/** @type {Record<string, { path: string, line: boolean, outline?: Path2D }>} */
 const SHAPES = {
   pause: { path: "M2 1v7M7 1v7", line: true },
   resume: { path: "M2 1l6 3.5l-6 3.5z", line: true },
   checkpoint: { path: "M3 3h3v3h-3z", line: false },
   rewind: { path: "M7 1l-6 3.5l6 3.5z", line: true },
-  hparams: { path: "M1 8l3-4.500M1.500 1h1.500l4.500 7", line: true },
+  hparams: { path: "M0 2.500h9M0 6.500h9M3 0.500v4M6 4.500v4", line: true },
   test: { path: "M4.500 0.500l4 4l-4 4l-4-4z", line: false },
   recovery: { path: "M4.500 1v7M1 4.500h7", line: true },
   fork: { path: "M4.500 8.500v-4l-3-3.500M4.500 4.500l3-3.500", line: true },
@@ -89,16 +89,19 @@ function stacked(plot, markers) {
   const width = plot.over.clientWidth;
   /** @type {{ marker: PlacedMarker, x: number, floor: number }[]} */
   const placed = [];
+  /** How many stand in each column of ROOM pixels. @type {Map<number, number>} */
+  const columns = new Map();
   const routineLast = markers.toSorted((a, b) =>
     Number(a.kind === "checkpoint") - Number(b.kind === "checkpoint") || a.x - b.x
   );
   for (const marker of routineLast) {
     const x = plot.valToPos(marker.x, "x");
     if (!(x >= -1 && x <= width + 1)) continue;
-    const near = placed.filter((other) => Math.abs(other.x - x) < ROOM);
-    if (near.length > 0 && marker.kind === "checkpoint") continue;
-    if (near.length >= FLOORS) continue;
-    placed.push({ marker, x, floor: near.length });
+    const column = Math.round(x / ROOM);
+    const floor = columns.get(column) ?? 0;
+    if (floor >= (marker.kind === "checkpoint" ? 1 : FLOORS)) continue;
+    columns.set(column, floor + 1);
+    placed.push({ marker, x, floor });
   }
   return placed;
 }
@@ -123,9 +126,9 @@ function draw(plot, markers, colours) {
       bbox.top + bbox.height - (GROUND + floor * FLOOR + HALF) * ratio,
     );
     ctx.scale(ratio, ratio);
-    const path = new Path2D(shape.path);
-    if (shape.path.endsWith("z")) ctx.fill(path);
-    ctx.stroke(path);
+    shape.outline ??= new Path2D(shape.path);
+    if (shape.path.endsWith("z")) ctx.fill(shape.outline);
+    ctx.stroke(shape.outline);
     ctx.restore();
   }
   ctx.restore();

@@ -10,6 +10,8 @@ import { choose } from "./tabs.js";
 
 /** Points asked for: one for each pixel of a wide chart is more than an eye can tell. */
 const MOST_POINTS = 1200;
+/** The small charts follow at this pace, so that the main ones have the time they need. */
+const SMALL_MS = 250;
 /** Frames drawn as they came; then the server's buckets, which hold every step, take their place. */
 const MOST_FRAMES = 120;
 /** Least time between two questions to the server that no person asked for. */
@@ -26,6 +28,9 @@ export class JobCharts {
   #again = false;
   #fetchedAt = -Infinity;
   #drawn = true;
+  #allDrawnAt = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #rest;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
@@ -150,7 +155,14 @@ export class JobCharts {
     // A hidden tab draws nothing; it is drawn when it is seen again.
     if (document.hidden) return;
     this.#drawn = true;
-    for (const chart of this.charts) chart.draw(this.#view, this.#markers);
+    const now = performance.now();
+    const all = now - this.#allDrawnAt >= SMALL_MS;
+    if (all) this.#allDrawnAt = now;
+    for (const chart of this.charts) {
+      if (all || chart.val !== null) chart.draw(this.#view, this.#markers);
+    }
+    clearTimeout(this.#rest);
+    if (!all) this.#rest = setTimeout(() => this.#schedule(), SMALL_MS);
   }
 
   /** @param {Chart} chart */

@@ -1,8 +1,10 @@
 // @ts-check
 import { refresh, startEventStream } from "./event_stream.js";
 import { JobCharts } from "./job_charts.js";
+import { showProgress } from "./job_progress.js";
 import { LiveFigures } from "./live_figures.js";
 import { startPage } from "./page.js";
+import { announce } from "./receipt.js";
 import { startStickyLogs } from "./sticky_log.js";
 import { startTabs } from "./tabs.js";
 import { setViewState, viewState } from "./view_state.js";
@@ -32,7 +34,7 @@ const EVERYTHING = new Set(Object.values(DUE).flat());
 const MOVING = new Set(["starting", "running", "pausing", "recovering", "stopping"]);
 const MARKERS_MS = 250;
 
-const { job = "", colour = "0", originStep = "0" } = document.body.dataset;
+const { job = "", name = "", colour = "0", originStep = "0" } = document.body.dataset;
 document.getElementById("charts")?.classList.add(`line-${colour}`);
 
 startPage();
@@ -48,6 +50,8 @@ startEventStream(({ type, seq, data }) => {
   }
   charts.append({ type, seq, data });
   if (type === "trainStep") figures.show(data);
+  if (type === "progress") showProgress(data);
+  if (type === "state_changed") announce(`${name} is ${data.to}`);
   if (type === "state_changed" && !MOVING.has(data.to)) figures.stop();
   refresh(DUE[type] ?? []);
 }, () => refresh(EVERYTHING));

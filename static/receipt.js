@@ -25,6 +25,12 @@ export function say(text, options = {}) {
   timer = setTimeout(() => region.replaceChildren(), GONE_AFTER_MS);
 }
 
+/** @param {string} text Said to who does not see the page change. */
+export function announce(text) {
+  const place = document.getElementById("announcer");
+  if (place !== null) place.textContent = text;
+}
+
 /** @typedef {Record<string, unknown> & { command: string, status: string, applied_at_step: number | null }} Receipt */
 
 /** What each command's receipt says. @type {Record<string, (receipt: Receipt, at: string) => string>} */

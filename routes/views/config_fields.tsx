@@ -1,9 +1,4 @@
-import {
-  DataOrderPolicy,
-  DEFAULT_JOB_CONFIG,
-  JobConfig,
-  NonFinitePolicy,
-} from "../../runtime/protocol/job_config.ts";
+import { DataOrderPolicy, JobConfig, NonFinitePolicy } from "../../runtime/protocol/job_config.ts";
 import { toSnakeCase } from "../../runtime/protocol/naming.ts";
 import { control, Field } from "./field.tsx";
 
@@ -64,8 +59,3 @@ function ConfigControl(
     </select>
   );
 }
-
-/** Defaults as the wire names them. */
-export const WIRE_DEFAULTS: Record<string, unknown> = Object.fromEntries(
-  Object.entries(DEFAULT_JOB_CONFIG).map(([key, value]) => [toSnakeCase(key), value]),
-);

@@ -27,6 +27,7 @@ export function JobHeader({ job }: { job: JobManifest }) {
         </h1>
         <StateBadge state={job.state} />
         <JobFigures job={job} />
+        <span id="job-progress" class="job-progress" hx-morph-skip=""></span>
       </div>
       <JobControls job={job} />
     </>

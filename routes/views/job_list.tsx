@@ -1,4 +1,4 @@
-import type { SessionSummary } from "../../jobs/control_plane.ts";
+import type { ServerHealth, SessionSummary } from "../../jobs/control_plane.ts";
 import { type JobManifest, JobState } from "../../jobs/job.ts";
 import type { MetricPoint } from "../../jobs/metrics_store.ts";
 import { decimal, moment, percent, whole } from "../../static/figures.js";
@@ -20,6 +20,8 @@ export interface ListFilter {
 export interface JobListProps {
   sessions: SessionSummary[];
   filter: ListFilter;
+  /** How the server stands; null where the list is of one session. */
+  health: ServerHealth | null;
   /** Loss curve of a job, a few dozen points. */
   curve: (job: string) => MetricPoint[];
   origin: string;
@@ -101,6 +103,7 @@ export function SessionList(props: JobListProps) {
   }
   return (
     <>
+      {props.health !== null && <ServerLine health={props.health} />}
       {passing.slice(0, props.filter.sessions).map(({ session, shown }) => (
         <SessionGroup session={session} shown={shown} curve={props.curve} />
       ))}
@@ -112,6 +115,17 @@ export function SessionList(props: JobListProps) {
         </p>
       )}
     </>
+  );
+}
+
+function ServerLine({ health }: { health: ServerHealth }) {
+  const { training, training_used, helper_used } = health.slots;
+  return (
+    <p class="server-line">
+      {whole(training_used)} of {whole(training)} slots training
+      {helper_used > 0 && `, ${whole(helper_used)} serving commands`} ·{" "}
+      <span title={health.isolation_reason}>isolation {health.isolation}</span>
+    </p>
   );
 }
 

@@ -9,6 +9,8 @@ export interface PageFrame {
   script: string;
   /** Style sheet of the page under `static/`. */
   style: string;
+  /** Whether its visitor may not be known yet: then the bar leads nowhere. */
+  closed?: boolean;
   /** Address of the one event stream of the tab, from the moment the page was rendered. */
   stream?: string | undefined;
   /** Attributes of `<body>` that the page's modules read. */
@@ -33,7 +35,7 @@ export function Layout(frame: PageFrame) {
       <Head {...frame} />
       <body {...frame.data}>
         <a class="skip" href="#main">Skip to content</a>
-        <TopBar live={frame.stream !== undefined} />
+        <TopBar live={frame.stream !== undefined} closed={frame.closed ?? false} />
         {frame.stream !== undefined && (
           <div
             id="stream"
@@ -45,6 +47,7 @@ export function Layout(frame: PageFrame) {
         )}
         <main id="main" tabindex={-1}>{frame.children}</main>
         <p id="receipt" class="receipt" role="status" aria-live="polite"></p>
+        <p id="announcer" class="visually-hidden" aria-live="polite"></p>
         <ShortcutsDialog />
         <dialog id="dialog" class="dialog" aria-labelledby="dialog-title"></dialog>
       </body>
@@ -76,7 +79,7 @@ function Head(frame: PageFrame) {
   );
 }
 
-function TopBar({ live }: { live: boolean }) {
+function TopBar({ live, closed }: { live: boolean; closed: boolean }) {
   return (
     <header class="topbar">
       <a class="brand" href="/">
@@ -102,7 +105,7 @@ function TopBar({ live }: { live: boolean }) {
       <button type="button" class="quiet" data-open="shortcuts" aria-label="Keyboard shortcuts">
         ?
       </button>
-      <a class="button primary" href="/new">+ New job</a>
+      {!closed && <a class="button primary" href="/new">+ New job</a>}
     </header>
   );
 }

@@ -32,6 +32,7 @@ export function SessionJobs({ session, curve }: SessionPageProps) {
     <SessionList
       sessions={[session]}
       filter={{ state: null, project: null, search: "", sessions: 1 }}
+      health={null}
       curve={curve}
       origin=""
     />
