@@ -1,6 +1,7 @@
 /** What a job module exports by default, and what its functions are given. */
 import type * as tf from "@tensorflow/tfjs";
 import type { Dataset } from "./data/dataset.ts";
+import type { Metrics } from "./metrics/metric.ts";
 import type { JobConfig, PartialJobConfig } from "./protocol/job_config.ts";
 import type { Schedule } from "./training/schedules.ts";
 
@@ -73,6 +74,8 @@ export interface JobDefinition {
   loss: Loss;
   /** The learning rate along the way: one of the schedules, or a function of the position. */
   schedule?: Schedule | Schedule["lrAt"];
+  /** Figures of every split that is validated or tested, beside loss and accuracy. */
+  metrics?: Metrics;
   /** The splits. `Math.random` is seeded here, as everywhere in a module. */
   data: (ctx: JobContext) => JobData | Promise<JobData>;
 }

@@ -33,3 +33,9 @@ export {
   type ScheduleState,
   stepDecay,
 } from "./training/schedules.ts";
+export { auroc } from "./metrics/auroc.ts";
+export { confusionMatrix } from "./metrics/confusion_matrix.ts";
+export { f1, type F1Average } from "./metrics/f1.ts";
+export type { Metric, MetricBatch, Metrics } from "./metrics/metric.ts";
+export { mae, r2, rmse } from "./metrics/regression.ts";
+export { topK } from "./metrics/top_k.ts";

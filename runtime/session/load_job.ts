@@ -51,7 +51,17 @@ export async function loadJob(
   const optimizer = await PhaseError.in("optimizer", () => buildOptimizer(definition));
   const loss = await PhaseError.in("loss", () => resolveLoss(definition.loss));
   const schedule = scheduleOf(definition);
-  const run = new TrainingRun({ handle, optimizer, loss, data, config, random, schedule });
+  const { metrics = {} } = definition;
+  const run = new TrainingRun({
+    handle,
+    optimizer,
+    loss,
+    data,
+    config,
+    random,
+    schedule,
+    metrics,
+  });
   phase("setup", 1);
   return { definition, run, datasetHash: await datasetHash(data.train, data.val, data.test) };
 }

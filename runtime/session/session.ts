@@ -99,7 +99,7 @@ export class Session {
     type: "test_complete" | "auto_test_complete",
   ): Promise<TestResult> {
     const { step } = this.run;
-    const { samples, loss, accuracy } = await evaluate(
+    const { samples, loss, accuracy, metrics } = await evaluate(
       this.run,
       this.run.data[split]!,
       async ({ batch, batches, loss }) => {
@@ -111,7 +111,7 @@ export class Session {
     const checkpoint = label === null
       ? newest?.step === step ? newest.checkpoint : null
       : await this.checkpoints.save(this.run, "explicit", label);
-    const result = { split, samples, loss, accuracy, metrics: {}, checkpoint };
+    const result = { split, samples, loss, accuracy, metrics, checkpoint };
     this.channel.emit(type, { ...this.position, ...result, label });
     return result;
   }
@@ -222,12 +222,12 @@ export class Session {
   async #validate(): Promise<void> {
     const { run } = this;
     if (run.data.val === null) return;
-    const { samples, loss, accuracy } = await evaluate(run, run.data.val, async () => {
+    const { samples, loss, accuracy, metrics } = await evaluate(run, run.data.val, async () => {
       if (this.gate.due) await this.gate.breathe();
     });
     run.valLoss = loss;
     if (loss !== null) run.schedule?.onValidation?.(loss);
-    const figures = { samples, val_loss: loss, val_accuracy: accuracy, metrics: {} };
+    const figures = { samples, val_loss: loss, val_accuracy: accuracy, metrics };
     this.channel.emit("validation", { ...this.position, ...figures });
   }
 

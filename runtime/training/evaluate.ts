@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Dataset } from "../data/dataset.ts";
-import { countCorrect } from "./metrics.ts";
+import { MetricAccumulator } from "../metrics/metric.ts";
+import { countCorrect } from "./accuracy.ts";
 import type { TrainingRun } from "./training_run.ts";
 
 /** A split, evaluated. The loss is a mean over samples; accuracy is in [0, 1]. */
@@ -8,6 +9,8 @@ export interface Evaluation {
   samples: number;
   loss: number | null;
   accuracy: number | null;
+  /** Figures of the module's metrics, by name. */
+  metrics: Record<string, number | null>;
 }
 
 /** What {@linkcode evaluate} tells while it goes, once a batch. */
@@ -20,8 +23,10 @@ export interface EvaluationProgress {
 const SMALLEST_BATCH = 256;
 
 /**
- * Mean loss and accuracy of a dataset in inference mode, in dataset order. Neither the weights nor
+ * Mean loss, accuracy and the module's metrics of a dataset in inference mode, in dataset order. Neither the weights nor
  * what training draws from `Math.random` afterwards is touched.
+ *
+ * @throws {MetricError} when a metric of the module throws.
  */
 export async function evaluate(
   run: TrainingRun,
@@ -32,6 +37,7 @@ export async function evaluate(
   const batches = Math.ceil(dataset.length / size);
   let lossSum = 0;
   let correctSum: number | null = 0;
+  const metrics = new MetricAccumulator(run.metrics);
   run.enterPhase("evaluate", run.axisStep);
   for (let index = 0; index < batches; index++) {
     const first = index * size;
@@ -40,6 +46,7 @@ export async function evaluate(
     let correct: number | null = null;
     const loss = tf.tidy(() => {
       const predictions = run.handle.apply(batch.xs, false);
+      metrics.update({ yTrue: batch.ys, yPred: predictions });
       correct = countCorrect(batch.ys, predictions, run.loss.name);
       return run.loss.mean(batch.ys, predictions, batch.weights).dataSync()[0]!;
     });
@@ -53,5 +60,6 @@ export async function evaluate(
     samples: dataset.length,
     loss: Number.isFinite(mean) ? mean : null,
     accuracy: correctSum === null ? null : correctSum / dataset.length,
+    metrics: metrics.compute(),
   };
 }

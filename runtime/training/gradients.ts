@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../data/dataset.ts";
-import { countCorrect } from "./metrics.ts";
+import { countCorrect } from "./accuracy.ts";
 import type { TrainingRun } from "./training_run.ts";
 
 /** Loss and gradients of one batch, by position of the trainable weights; null where none flows. */

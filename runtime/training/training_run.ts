@@ -4,6 +4,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { keyedStream, NUMERICS_VERSION, type Purpose } from "../determinism/rng.ts";
 import { Sampler, type SamplerState } from "../determinism/sampler.ts";
 import type { SeededRandom } from "../determinism/seeded_math_random.ts";
+import type { Metrics } from "../metrics/metric.ts";
 import type { JobConfig } from "../protocol/job_config.ts";
 import type { JsonObject } from "../protocol/json.ts";
 import type { ResolvedLoss } from "./losses.ts";
@@ -28,6 +29,8 @@ export interface TrainingParts {
   random: SeededRandom;
   /** Null: the learning rate stays until somebody changes it. */
   schedule: Schedule | null;
+  /** Figures that the module wants of every split that is evaluated. */
+  metrics: Metrics;
 }
 
 /** Hyperparameters that may change while a run trains. */
@@ -59,6 +62,7 @@ export class TrainingRun {
   readonly loss: ResolvedLoss;
   readonly data: Splits;
   readonly schedule: Schedule | null;
+  readonly metrics: Metrics;
   config: JobConfig;
   optimizer: tf.Optimizer;
   gradClipNorm: number | null;
@@ -85,6 +89,7 @@ export class TrainingRun {
     this.#random = parts.random;
     this.sampler = this.#samplerAt({ epoch: 0, cursor: 0 });
     this.schedule = parts.schedule;
+    this.metrics = parts.metrics;
     this.baseLr = parts.config.lr ?? learningRateOf(parts.optimizer);
     setLearningRate(this.optimizer, this.baseLr);
   }

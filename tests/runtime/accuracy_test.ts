@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
 import { startWasm } from "../../runtime/backends/wasm/start.ts";
-import { accuracyKind, countCorrect } from "../../runtime/training/metrics.ts";
+import { accuracyKind, countCorrect } from "../../runtime/training/accuracy.ts";
 import { l2Norm } from "../../runtime/training/norms.ts";
 
 await startWasm();
