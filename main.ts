@@ -7,14 +7,14 @@ import {
 } from "@logtape/logtape";
 import type { Hono } from "hono";
 import { join } from "node:path";
-import { openArtifactStore } from "./jobs/artifact_store.ts";
-import { DataFolderError, openDataFolder } from "./jobs/data_folder.ts";
-import { userDenoCache } from "./jobs/deno_cache.ts";
-import { openEventLog } from "./jobs/event_log.ts";
+import { openArtifactStore } from "./jobs/storage/artifact_store.ts";
+import { DataFolderError, openDataFolder } from "./jobs/storage/data_folder.ts";
+import { userDenoCache } from "./jobs/workers/deno_cache.ts";
+import { openEventLog } from "./jobs/events/event_log.ts";
 import { randomId } from "./jobs/job_id.ts";
-import { openJobStore } from "./jobs/job_store.ts";
-import { createMetricsStore } from "./jobs/metrics_store.ts";
-import { createProcessLauncher } from "./jobs/process_launcher.ts";
+import { openJobStore } from "./jobs/storage/job_store.ts";
+import { createMetricsStore } from "./jobs/events/metrics_store.ts";
+import { createProcessLauncher } from "./jobs/workers/process_launcher.ts";
 import {
   readServerConfig,
   type ServerConfig,
@@ -22,7 +22,7 @@ import {
   serverConfigHelp,
 } from "./jobs/server_config.ts";
 import { createSupervisor, type SupervisorOptions } from "./jobs/supervisor.ts";
-import { userTensorFlowDir } from "./jobs/tensorflow_library.ts";
+import { userTensorFlowDir } from "./jobs/workers/tensorflow_library.ts";
 import { createApp } from "./routes/app.ts";
 
 /** A server that answers. */

@@ -1,4 +1,4 @@
-import { type EventLog, openEventLog } from "../jobs/event_log.ts";
+import { type EventLog, openEventLog } from "../jobs/events/event_log.ts";
 import type { Figure, Subject } from "./figure.ts";
 import { grouped, median } from "./statistics.ts";
 

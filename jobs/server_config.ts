@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { BACKENDS } from "../runtime/protocol/commands.ts";
-import { SANDBOX_MODES } from "./sandbox.ts";
+import { SANDBOX_MODES } from "./workers/sandbox.ts";
 
 /** One setting: its default as text, what it means, and how its text becomes a value. */
 interface Setting {

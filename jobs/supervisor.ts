@@ -1,6 +1,6 @@
-import { ChildMaker } from "./child_maker.ts";
-import { CommandDesk } from "./command_desk.ts";
-import { checkpointOrThrow } from "./control_commands.ts";
+import { ChildMaker } from "./lineage/child_maker.ts";
+import { CommandDesk } from "./life/command_desk.ts";
+import { checkpointOrThrow } from "./life/control_commands.ts";
 import type {
   ControlPlane,
   ControlRequest,
@@ -15,17 +15,17 @@ import type {
   Submission,
 } from "./control_plane.ts";
 import { NotFoundError, UnavailableError } from "./errors.ts";
-import { type BoundKey, IdempotentRequests } from "./idempotent_requests.ts";
+import { type BoundKey, IdempotentRequests } from "./life/idempotent_requests.ts";
 import { type CheckpointRecord, JobState } from "./job.ts";
 import type { JobManifest, Receipt } from "./job.ts";
-import { JobRegistry } from "./job_registry.ts";
-import { fork, merge } from "./lineage.ts";
-import { removeJob } from "./removal.ts";
-import { Scheduler } from "./scheduler.ts";
-import { announce, startUp } from "./startup.ts";
-import { keepSubmission } from "./submission.ts";
+import { JobRegistry } from "./life/job_registry.ts";
+import { fork, merge } from "./lineage/lineage.ts";
+import { removeJob } from "./life/removal.ts";
+import { Scheduler } from "./life/scheduler.ts";
+import { announce, startUp } from "./life/startup.ts";
+import { keepSubmission } from "./submission/submission.ts";
 import type { JobDeps, SupervisorDeps } from "./supervisor_deps.ts";
-import { platformTimers } from "./timers.ts";
+import { platformTimers } from "./life/timers.ts";
 
 export type { SupervisorDeps, SupervisorOptions } from "./supervisor_deps.ts";
 

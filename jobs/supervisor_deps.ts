@@ -1,13 +1,13 @@
 import type { Logger } from "@logtape/logtape";
 import type { LaunchContext } from "../runtime/protocol/commands.ts";
-import type { ArtifactStore } from "./artifact_store.ts";
-import type { EventLog } from "./event_log.ts";
+import type { ArtifactStore } from "./storage/artifact_store.ts";
+import type { EventLog } from "./events/event_log.ts";
 import type { RandomId } from "./job_id.ts";
-import type { JobStore } from "./job_store.ts";
-import type { Launcher } from "./launcher.ts";
-import type { MetricsStore } from "./metrics_store.ts";
-import type { Scheduler } from "./scheduler.ts";
-import type { Timers } from "./timers.ts";
+import type { JobStore } from "./storage/job_store.ts";
+import type { Launcher } from "./workers/launcher.ts";
+import type { MetricsStore } from "./events/metrics_store.ts";
+import type { Scheduler } from "./life/scheduler.ts";
+import type { Timers } from "./life/timers.ts";
 
 /** How the supervisor treats jobs. Times are in ms. */
 export interface SupervisorOptions {

@@ -1,8 +1,8 @@
 import type { Logger } from "@logtape/logtape";
-import type { ArtifactStore } from "../jobs/artifact_store.ts";
+import type { ArtifactStore } from "../jobs/storage/artifact_store.ts";
 import type { ControlPlane } from "../jobs/control_plane.ts";
-import type { EventLog } from "../jobs/event_log.ts";
-import type { MetricsStore } from "../jobs/metrics_store.ts";
+import type { EventLog } from "../jobs/events/event_log.ts";
+import type { MetricsStore } from "../jobs/events/metrics_store.ts";
 import type { ServerConfig } from "../jobs/server_config.ts";
 
 /** Everything that the routes are given. */

@@ -1,4 +1,4 @@
-import type { EventLog } from "../jobs/event_log.ts";
+import type { EventLog } from "../jobs/events/event_log.ts";
 
 /** Where a stream begins, and what it must say first when that is not where it was asked to. */
 export interface EventCursor {

@@ -1,4 +1,4 @@
-import type { EventFilter, EventLog, LoggedEvent } from "../jobs/event_log.ts";
+import type { EventFilter, EventLog, LoggedEvent } from "../jobs/events/event_log.ts";
 
 /** Events as bytes of a stream, and the cursor behind them. */
 export interface Frames {

@@ -1,4 +1,4 @@
-import type { EventFilter, EventLog, LoggedEvent } from "../jobs/event_log.ts";
+import type { EventFilter, EventLog, LoggedEvent } from "../jobs/events/event_log.ts";
 
 /** Numbers that the first look back covers; each further look covers four times as many. */
 const FIRST_WINDOW = 2_000;

@@ -1,4 +1,4 @@
-import type { LoggedEvent } from "../jobs/event_log.ts";
+import type { LoggedEvent } from "../jobs/events/event_log.ts";
 import { eventFrame, type Frames } from "./event_frames.ts";
 
 /** trainSteps of one job that became one frame. */

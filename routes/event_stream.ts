@@ -1,4 +1,4 @@
-import type { EventFilter, EventLog } from "../jobs/event_log.ts";
+import type { EventFilter, EventLog } from "../jobs/events/event_log.ts";
 import type { EventCursor } from "./event_cursor.ts";
 import { type FrameReader, type Frames, readPage } from "./event_frames.ts";
 import { sampleFrames } from "./event_samples.ts";

@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import type { EventFilter } from "../jobs/event_log.ts";
+import type { EventFilter } from "../jobs/events/event_log.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { eventCursor } from "./event_cursor.ts";
 import { FrameReader } from "./event_frames.ts";

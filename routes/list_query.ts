@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { JobState } from "../jobs/job.ts";
-import type { MetricPoint } from "../jobs/metrics_store.ts";
+import type { MetricPoint } from "../jobs/events/metrics_store.ts";
 import type { AppDeps } from "./app_deps.ts";
 import type { ListFilter } from "./views/job_list.tsx";
 

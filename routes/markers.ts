@@ -1,4 +1,4 @@
-import type { LoggedEvent } from "../jobs/event_log.ts";
+import type { LoggedEvent } from "../jobs/events/event_log.ts";
 import type { JobManifest } from "../jobs/job.ts";
 
 /** Something that happened at a step of a job, as its charts mark it. */

@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono";
-import type { MetricAnswer } from "../jobs/metrics_store.ts";
+import type { MetricAnswer } from "../jobs/events/metrics_store.ts";
 import { UnprocessableError } from "../jobs/errors.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { parseQuery } from "./parse.ts";

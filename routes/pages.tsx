@@ -1,7 +1,7 @@
 import { type Context, Hono, type Next } from "hono";
 import { z } from "zod";
 import { NotFoundError } from "../jobs/errors.ts";
-import { checkModule } from "../jobs/module_syntax.ts";
+import { checkModule } from "../jobs/submission/module_syntax.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { newestEvents } from "./event_history.ts";
 import { fragmentRoutes } from "./fragments.tsx";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { ArtifactStore } from "../jobs/artifact_store.ts";
+import type { ArtifactStore } from "../jobs/storage/artifact_store.ts";
 import type { PostedFile } from "../jobs/control_plane.ts";
 
 /** The temporary files of one request, so that none outlives it. */

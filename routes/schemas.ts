@@ -1,6 +1,6 @@
 /** What requests may say, in the words of the wire. Also what `/openapi.json` shows. */
 import { z } from "zod";
-import { JobName } from "../jobs/job_name.ts";
+import { JobName } from "../jobs/submission/job_name.ts";
 import { JobState } from "../jobs/job.ts";
 import { Selection } from "../runtime/protocol/selection.ts";
 

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { ArtifactStore } from "../jobs/artifact_store.ts";
-import { JobName } from "../jobs/job_name.ts";
+import type { ArtifactStore } from "../jobs/storage/artifact_store.ts";
+import { JobName } from "../jobs/submission/job_name.ts";
 import type { Submission } from "../jobs/control_plane.ts";
 import { UnprocessableError } from "../jobs/errors.ts";
-import { checkFileName, checkModuleName } from "../jobs/posted_names.ts";
+import { checkFileName, checkModuleName } from "../jobs/storage/posted_names.ts";
 import { readMultipart } from "./multipart.ts";
 import { parseConfig, parseValue } from "./parse.ts";
 import {

@@ -1,7 +1,7 @@
 /** `deno task tensorflow`: brings TensorFlow's library, with no compiler and no install script. */
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { userTensorFlowDir } from "../jobs/tensorflow_library.ts";
+import { userTensorFlowDir } from "../jobs/workers/tensorflow_library.ts";
 import { installLibrary, type LibrarySource, UnusableLibraryError } from "./tensorflow/install.ts";
 import { findLibraryFiles, linkLibraryFiles, NoLibraryError } from "./tensorflow/local_library.ts";
 import { downloadWheel, pinnedWheel, unpackWheel, WheelError } from "./tensorflow/wheel.ts";

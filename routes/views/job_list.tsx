@@ -1,6 +1,6 @@
 import type { ServerHealth, SessionSummary } from "../../jobs/control_plane.ts";
 import { type JobManifest, JobState } from "../../jobs/job.ts";
-import type { MetricPoint } from "../../jobs/metrics_store.ts";
+import type { MetricPoint } from "../../jobs/events/metrics_store.ts";
 import { decimal, moment, percent, whole } from "../../static/figures.js";
 import { lineageTree } from "./lineage.ts";
 import { Sparkline } from "./sparkline.tsx";

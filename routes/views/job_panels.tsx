@@ -1,5 +1,5 @@
 import type { Child } from "hono/jsx";
-import type { LoggedEvent } from "../../jobs/event_log.ts";
+import type { LoggedEvent } from "../../jobs/events/event_log.ts";
 import type { CheckpointRecord, JobManifest, Receipt } from "../../jobs/job.ts";
 import { LogLines } from "./log_lines.tsx";
 import { CheckpointTable } from "./checkpoint_table.tsx";

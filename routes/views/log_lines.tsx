@@ -1,4 +1,4 @@
-import type { LoggedEvent } from "../../jobs/event_log.ts";
+import type { LoggedEvent } from "../../jobs/events/event_log.ts";
 
 /** Types of events that the log tab shows. */
 export const LOG_TYPES = ["log", "error"] as const;

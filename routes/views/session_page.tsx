@@ -1,5 +1,5 @@
 import type { SessionSummary } from "../../jobs/control_plane.ts";
-import type { MetricPoint } from "../../jobs/metrics_store.ts";
+import type { MetricPoint } from "../../jobs/events/metrics_store.ts";
 import { SessionList } from "./job_list.tsx";
 
 /** What a session's page is drawn from. */

@@ -1,4 +1,4 @@
-import type { MetricPoint } from "../../jobs/metrics_store.ts";
+import type { MetricPoint } from "../../jobs/events/metrics_store.ts";
 
 const WIDTH = 96;
 const HEIGHT = 20;

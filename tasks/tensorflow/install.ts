@@ -1,10 +1,10 @@
 import { basename, dirname, fromFileUrl, join } from "@std/path";
-import { fileSha256 } from "../../jobs/file_sha256.ts";
+import { fileSha256 } from "../../jobs/storage/file_sha256.ts";
 import {
   LIBRARY_FILE,
   type LibraryRecord,
   readLibraryRecord,
-} from "../../jobs/tensorflow_library.ts";
+} from "../../jobs/workers/tensorflow_library.ts";
 import { findLibraryFiles } from "./local_library.ts";
 
 const CHECK = fromFileUrl(new URL("./check_library.ts", import.meta.url));

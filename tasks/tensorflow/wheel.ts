@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import { fileSha256 } from "../../jobs/file_sha256.ts";
+import { fileSha256 } from "../../jobs/storage/file_sha256.ts";
 
 /** A wheel that is known to the byte. */
 interface Wheel {

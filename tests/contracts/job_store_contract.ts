@@ -2,7 +2,7 @@
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { ConflictError, NotFoundError, UnprocessableError } from "../../jobs/errors.ts";
 import type { CheckpointRecord, JobManifest, JobState } from "../../jobs/job.ts";
-import type { JobStore } from "../../jobs/job_store.ts";
+import type { JobStore } from "../../jobs/storage/job_store.ts";
 import { memoryManifest } from "../fixtures/memory_manifest.ts";
 
 let made = 0;

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { UnavailableError } from "../../jobs/errors.ts";
-import { openJobStore } from "../../jobs/job_store.ts";
-import { RecordKv } from "../../jobs/record_kv.ts";
+import { openJobStore } from "../../jobs/storage/job_store.ts";
+import { RecordKv } from "../../jobs/storage/record_kv.ts";
 import { JOB_STORE_CRITERIA, manifest } from "./job_store_contract.ts";
 
 async function inFolder(use: (path: string) => Promise<void>): Promise<void> {

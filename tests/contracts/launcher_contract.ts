@@ -1,7 +1,7 @@
 /** What every {@linkcode Launcher} must do, as tests that each implementation runs. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CommandFailedError } from "../../jobs/errors.ts";
-import type { Launcher, LaunchRequest } from "../../jobs/launcher.ts";
+import type { Launcher, LaunchRequest } from "../../jobs/workers/launcher.ts";
 import { AttemptRecord } from "../fixtures/attempt_record.ts";
 
 /** A launcher under test, and a request for a worker that waits for commands. */

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
-import { type ArtifactStore, openArtifactStore } from "../../jobs/artifact_store.ts";
+import { type ArtifactStore, openArtifactStore } from "../../jobs/storage/artifact_store.ts";
 import { NotFoundError, UnprocessableError } from "../../jobs/errors.ts";
 import type { CheckpointRecord } from "../../jobs/job.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { beyondRing } from "../../jobs/checkpoint_ring.ts";
+import { beyondRing } from "../../jobs/life/checkpoint_ring.ts";
 import type { CheckpointRecord } from "../../jobs/job.ts";
 
 function records(count: number, pinned: number[] = []): CheckpointRecord[] {

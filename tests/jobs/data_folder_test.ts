@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { DataFolderError, openDataFolder } from "../../jobs/data_folder.ts";
+import { DataFolderError, openDataFolder } from "../../jobs/storage/data_folder.ts";
 
 async function inFolder(use: (path: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -33,7 +33,7 @@ Deno.test("openDataFolder() of two at once lets one in, and names its pid to the
 
 Deno.test("openDataFolder() is free again when its holder was killed", () =>
   inFolder(async (path) => {
-    const source = new URL("../../jobs/data_folder.ts", import.meta.url);
+    const source = new URL("../../jobs/storage/data_folder.ts", import.meta.url);
     const code = `import { openDataFolder } from "${source}";
       await openDataFolder(Deno.args[0]);
       console.log("held");

@@ -1,6 +1,6 @@
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { TextLineStream } from "@std/streams";
-import { openEventLog } from "../../jobs/event_log.ts";
+import { openEventLog } from "../../jobs/events/event_log.ts";
 
 const fixture = (name: string) => new URL(`../fixtures/${name}.ts`, import.meta.url).pathname;
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { type EventLog, type LoggedEvent, openEventLog } from "../../jobs/event_log.ts";
+import { type EventLog, type LoggedEvent, openEventLog } from "../../jobs/events/event_log.ts";
 
 function step(job: string, step: number, take = 1): Omit<LoggedEvent, "seq"> {
   return { job, session: `of-${job}`, type: "trainStep", take, step, data: `{"step":${step}}` };

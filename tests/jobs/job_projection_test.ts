@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import type { LoggedEvent } from "../../jobs/event_log.ts";
+import type { LoggedEvent } from "../../jobs/events/event_log.ts";
 import { JobManifest } from "../../jobs/job.ts";
-import { checkpointOf, foldEvent, NO_FIGURES } from "../../jobs/job_projection.ts";
-import { newManifest } from "../../jobs/submission.ts";
+import { checkpointOf, foldEvent, NO_FIGURES } from "../../jobs/life/job_projection.ts";
+import { newManifest } from "../../jobs/submission/submission.ts";
 
 const BORN = newManifest(1_000, {
   id: "job-1",

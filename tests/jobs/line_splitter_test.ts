@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { LineSplitter, MAX_OUTPUT_LINE, MAX_PROTOCOL_LINE } from "../../jobs/line_splitter.ts";
+import {
+  LineSplitter,
+  MAX_OUTPUT_LINE,
+  MAX_PROTOCOL_LINE,
+} from "../../jobs/workers/line_splitter.ts";
 
 const token = "0123456789abcdef";
 

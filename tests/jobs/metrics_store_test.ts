@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { type EventLog, openEventLog } from "../../jobs/event_log.ts";
-import { createMetricsStore, type MetricsStore } from "../../jobs/metrics_store.ts";
+import { type EventLog, openEventLog } from "../../jobs/events/event_log.ts";
+import { createMetricsStore, type MetricsStore } from "../../jobs/events/metrics_store.ts";
 
 async function withMetrics(
   use: (metrics: MetricsStore, log: EventLog) => Promise<void>,

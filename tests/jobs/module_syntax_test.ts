@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UnprocessableError } from "../../jobs/errors.ts";
-import { checkModule, type ModuleRules } from "../../jobs/module_syntax.ts";
+import { checkModule, type ModuleRules } from "../../jobs/submission/module_syntax.ts";
 
 const TAIL = "\nexport default 1;";
 

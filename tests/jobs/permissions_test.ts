@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { denoArguments, readablePaths } from "../../jobs/permissions.ts";
+import { denoArguments, readablePaths } from "../../jobs/workers/permissions.ts";
 
 const policy = {
   projectRoot: "/srv/onthefly",

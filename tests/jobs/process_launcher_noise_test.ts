@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { MAX_OUTPUT_LINE } from "../../jobs/line_splitter.ts";
+import { MAX_OUTPUT_LINE } from "../../jobs/workers/line_splitter.ts";
 import type { AttemptRecord } from "../fixtures/attempt_record.ts";
 import { JobFolder } from "../fixtures/job_folder.ts";
 

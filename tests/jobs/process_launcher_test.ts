@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CommandFailedError } from "../../jobs/errors.ts";
-import { identifyProcess, isRunning, waitUntilGone } from "../../jobs/process_tree.ts";
+import { identifyProcess, isRunning, waitUntilGone } from "../../jobs/workers/process_tree.ts";
 import { JobFolder, PROJECT_ROOT } from "../fixtures/job_folder.ts";
 
 /** A module that trains until it is ended, and at its fourth batch prints "reached" and does `act`. */

@@ -6,7 +6,7 @@ import {
   residentBytes,
   signalProcesses,
   waitUntilGone,
-} from "../../jobs/process_tree.ts";
+} from "../../jobs/workers/process_tree.ts";
 
 /** Starts a shell that starts another program and waits for it. */
 async function startFamily(): Promise<Deno.ChildProcess> {

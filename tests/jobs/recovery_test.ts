@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { type EventLog, openEventLog } from "../../jobs/event_log.ts";
+import { type EventLog, openEventLog } from "../../jobs/events/event_log.ts";
 import type { CheckpointRecord } from "../../jobs/job.ts";
-import { checkpointOf } from "../../jobs/job_projection.ts";
-import { planRecovery } from "../../jobs/recovery.ts";
-import { ReplayFilter } from "../../jobs/replay_filter.ts";
+import { checkpointOf } from "../../jobs/life/job_projection.ts";
+import { planRecovery } from "../../jobs/life/recovery.ts";
+import { ReplayFilter } from "../../jobs/life/replay_filter.ts";
 import type { TrainerEvent } from "../../runtime/protocol/events.ts";
 
 /** A log of one job, written by hand. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { bwrapArguments, probeIsolation } from "../../jobs/sandbox.ts";
+import { bwrapArguments, probeIsolation } from "../../jobs/workers/sandbox.ts";
 
 Deno.test("probeIsolation() does not look for bubblewrap when Deno's sandbox is asked for", async () => {
   const { kind, reason } = await probeIsolation("deno", Deno.execPath());

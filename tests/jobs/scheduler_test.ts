@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { SlotQueue } from "../../jobs/scheduler.ts";
+import { SlotQueue } from "../../jobs/life/scheduler.ts";
 
 function queueOf(size: number) {
   const started: string[] = [];

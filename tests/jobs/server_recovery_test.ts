@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { randomId } from "../../jobs/job_id.ts";
-import { openJobStore } from "../../jobs/job_store.ts";
-import { newManifest } from "../../jobs/submission.ts";
+import { openJobStore } from "../../jobs/storage/job_store.ts";
+import { newManifest } from "../../jobs/submission/submission.ts";
 import { StepGate } from "../fixtures/scripted_trainer.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 

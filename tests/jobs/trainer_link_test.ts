@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { CommandFailedError } from "../../jobs/errors.ts";
-import { MAX_LINES_A_SECOND } from "../../jobs/output_log.ts";
-import type { ReceivedEvent } from "../../jobs/trainer_link.ts";
+import { MAX_LINES_A_SECOND } from "../../jobs/workers/output_log.ts";
+import type { ReceivedEvent } from "../../jobs/workers/trainer_link.ts";
 import { TrainerPipes } from "../fixtures/trainer_pipes.ts";
 
 const stamp = { run_id: "job-1", run_gen: 2, session_id: "sess-1", ts: 5 };

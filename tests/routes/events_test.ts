@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { EventLog } from "../../jobs/event_log.ts";
+import type { EventLog } from "../../jobs/events/event_log.ts";
 import { appFixture } from "../fixtures/app_fixture.ts";
 import { assertProblem } from "../fixtures/assert_problem.ts";
 import { type Frame, readFrames } from "../fixtures/sse_frames.ts";

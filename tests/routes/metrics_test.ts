@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { EventLog } from "../../jobs/event_log.ts";
+import type { EventLog } from "../../jobs/events/event_log.ts";
 import { appFixture } from "../fixtures/app_fixture.ts";
 import { assertJson, assertProblem } from "../fixtures/assert_problem.ts";
 

@@ -1,0 +1,93 @@
+import { checkControl, runControl } from "./control_commands.ts";
+import type { ControlRequest, PendingCommand } from "../control_plane.ts";
+import { ConflictError, NotFoundError, UnavailableError } from "../errors.ts";
+import type { BoundKey, IdempotentRequests } from "./idempotent_requests.ts";
+import type { Receipt } from "../job.ts";
+import { newCommandId } from "../job_id.ts";
+import type { LiveJob } from "./live_job.ts";
+import { appliedReceipt, failedReceipt, pendingReceipt } from "./receipts.ts";
+import type { JobDeps } from "../supervisor_deps.ts";
+
+/** Takes control calls in and keeps their receipts. */
+export class CommandDesk {
+  readonly #deps: JobDeps;
+  readonly #requests: IdempotentRequests;
+
+  constructor(deps: JobDeps, requests: IdempotentRequests) {
+    this.#deps = deps;
+    this.#requests = requests;
+  }
+
+  /** Starts a control call. What can be refused at once is refused here. */
+  async start(
+    job: LiveJob,
+    request: ControlRequest,
+    actor: string,
+    key: BoundKey | undefined,
+  ): Promise<PendingCommand> {
+    const { made } = await this.#requests.once(
+      key,
+      () => this.#start(job, request, actor, key),
+      async (commandId) => {
+        const receipt = await this.receipt(job.id, commandId);
+        if (receipt.status !== "pending") {
+          return { command_id: commandId, receipt: Promise.resolve(receipt) };
+        }
+        throw new ConflictError(`command ${commandId} with the same Idempotency-Key is under way`);
+      },
+    );
+    return made;
+  }
+
+  /** @throws {NotFoundError} when the job had no such command. */
+  async receipt(job: string, commandId: string): Promise<Receipt> {
+    const receipt = await this.#deps.store.receipt(job, commandId);
+    if (receipt === null) throw new NotFoundError("command", commandId);
+    return receipt;
+  }
+
+  async #start(
+    job: LiveJob,
+    request: ControlRequest,
+    actor: string,
+    key: BoundKey | undefined,
+  ): Promise<PendingCommand> {
+    checkControl(job, request);
+    const { store } = this.#deps;
+    const commandId = newCommandId(this.#deps.randomId);
+    if (key !== undefined && !await store.claimKey(key.scope, key, commandId)) {
+      throw new ConflictError(`a request with Idempotency-Key ${key.key} is under way`);
+    }
+    const pending = pendingReceipt(job, commandId, request, actor);
+    // Written while the command is on its way: neither waits for the other.
+    const written = store.putReceipt(pending);
+    const receipt = this.#finish(job, request, pending, written);
+    receipt.catch(() => {
+      // Whoever still waits hears of it, and the stored receipt says it.
+    });
+    await written;
+    return { command_id: commandId, receipt };
+  }
+
+  async #finish(
+    job: LiveJob,
+    request: ControlRequest,
+    pending: Receipt,
+    written: Promise<void>,
+  ): Promise<Receipt> {
+    const { log, store } = this.#deps;
+    try {
+      const applied = appliedReceipt(pending, await runControl(job, request));
+      await Promise.all([log.durable(), written]);
+      await store.putReceipt(applied);
+      return applied;
+    } catch (error) {
+      // At the server's end the next one says what became of it.
+      if (!(error instanceof UnavailableError)) {
+        await written;
+        await store.putReceipt(failedReceipt(pending, error));
+      }
+      throw error;
+    }
+  }
+}

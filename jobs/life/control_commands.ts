@@ -1,0 +1,240 @@
+import {
+  type Applied,
+  COMMAND_PAYLOADS,
+  type CommandName,
+} from "../../runtime/protocol/commands.ts";
+import type { Attempt } from "./attempt.ts";
+import { raisedBudget } from "./budget.ts";
+import type { ControlRequest } from "../control_plane.ts";
+import { CommandFailedError, NotFoundError } from "../errors.ts";
+import { ALLOWED, type CheckpointRecord, ENDED, type JobAction, LIVE } from "../job.ts";
+import type { LiveJob } from "./live_job.ts";
+
+/** What a control call answers beside its receipt. */
+export type Outcome = { applied_at_step: number } & Record<string, unknown>;
+
+/** What a queued job takes once it has a checkpoint of its own. */
+const NEEDS_MODEL: ReadonlySet<JobAction> = new Set(["test", "checkpoint", "fork", "merge"]);
+
+/** @throws {StateConflictError} when the job's state does not take the action. */
+export function assertAllowed(job: LiveJob, action: JobAction): void {
+  const needsModel = NEEDS_MODEL.has(action);
+  const hasModel = job.record.checkpoints.size > 0;
+  const allowed = job.state === "queued" && needsModel
+    ? hasModel
+    : ALLOWED[job.state].includes(action) && (hasModel || !needsModel || !ENDED.has(job.state));
+  if (!allowed) throw job.conflict(action);
+}
+
+type RequestOf<C extends ControlRequest["command"]> = Extract<ControlRequest, { command: C }>;
+
+interface Control<C extends ControlRequest["command"]> {
+  /** Throws what can be known before anything is done. Asked again when its turn comes. */
+  check(job: LiveJob, request: RequestOf<C>): void;
+  run(job: LiveJob, request: RequestOf<C>): Promise<Outcome>;
+}
+
+/** How each control call is carried out. */
+const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
+  pause: {
+    check: (job) => assertAllowed(job, "pause"),
+    run: pause,
+  },
+  resume: {
+    check: (job, request) => {
+      assertAllowed(job, "resume");
+      raisedBudget(job.record.manifest, request);
+    },
+    run: resume,
+  },
+  stop: {
+    check: (job) => assertAllowed(job, "stop"),
+    run: stop,
+  },
+  test: {
+    check: (job) => assertAllowed(job, "test"),
+    run: (job, { split, label }) =>
+      job.withModel((attempt) => send(attempt, "test", { split, ...labelled(label) })),
+  },
+  checkpoint: {
+    check: (job) => assertAllowed(job, "checkpoint"),
+    run: (job, { label }) =>
+      job.withModel((attempt) =>
+        send(attempt, "save_ckpt", { reason: "explicit", ...labelled(label) })
+      ),
+  },
+  rewind: {
+    check: (job, { checkpoint }) => {
+      assertAllowed(job, "rewind");
+      checkpointOrThrow(job, checkpoint);
+    },
+    run: rewind,
+  },
+  hparams: {
+    check: (job) => assertAllowed(job, "hparams"),
+    run: setHparams,
+  },
+};
+
+/** @throws {StateConflictError} and what else can be known of a control call at once. */
+export function checkControl(job: LiveJob, request: ControlRequest): void {
+  controlOf(request).check(job, request);
+}
+
+/** Carries a control call out: in its turn, except that a stop overtakes what waits. */
+export function runControl(job: LiveJob, request: ControlRequest): Promise<Outcome> {
+  const control = controlOf(request);
+  const run = async () => {
+    control.check(job, request);
+    return await control.run(job, request);
+  };
+  return request.command === "stop" ? run() : job.enqueue(run);
+}
+
+/** @throws {NotFoundError} when the job has no such checkpoint, or has dropped it. */
+export function checkpointOrThrow(job: LiveJob, checkpoint: number): CheckpointRecord {
+  const record = job.record.checkpoints.get(checkpoint);
+  if (record === undefined) throw new NotFoundError("checkpoint", `${checkpoint} of ${job.id}`);
+  return record;
+}
+
+function controlOf(request: ControlRequest): Control<ControlRequest["command"]> {
+  return CONTROLS[request.command] as Control<ControlRequest["command"]>;
+}
+
+async function pause(job: LiveJob, request: RequestOf<"pause">): Promise<Outcome> {
+  if (job.state === "queued" || (job.state === "recovering" && job.attempt === null)) {
+    job.withdraw();
+    job.goTo("parked", "paused before its worker began", { goal: "parked" });
+  }
+  if (job.state === "parked") return here(job);
+  const attempt = await job.trainingWorker();
+  if (attempt === null) return again(job, request);
+  if (job.state !== "paused") {
+    job.goTo("pausing", null, { goal: request.release ? "parked" : "paused" });
+    try {
+      await send(attempt, "pause", {});
+    } catch (error) {
+      if (!await job.lost(attempt, error)) {
+        if (job.state === "pausing") job.goTo("running", "pause refused", { goal: "running" });
+        throw error;
+      }
+    }
+    await job.until(() => job.state === "paused" || !LIVE.has(job.state) || undefined);
+  }
+  if (request.release) await job.park("released");
+  return ["paused", "parked"].includes(job.state) ? here(job) : again(job, request);
+}
+
+async function resume(job: LiveJob, request: RequestOf<"resume">): Promise<Outcome> {
+  const budget = raisedBudget(job.record.manifest, request);
+  const raises = Object.keys(budget).length > 0;
+  if (!LIVE.has(job.state)) {
+    if (raises) job.record.append("config_changed", { config: { ...budget } });
+    job.goTo("queued", "resumed", { goal: "running" });
+    job.requestWorker();
+    return here(job);
+  }
+  const attempt = await job.trainingWorker();
+  if (attempt === null) return again(job, request);
+  const runs = job.record.manifest.goal === "running";
+  return runs && !raises ? here(job) : await send(attempt, "resume", budget);
+}
+
+async function stop(job: LiveJob): Promise<Outcome> {
+  if (job.state === "queued" || job.state === "parked" || job.state === "recovering") {
+    job.withdraw();
+    job.goTo("stopped", "stopped", { goal: "stopped" });
+    return here(job);
+  }
+  if (job.state !== "stopping") {
+    job.goTo("stopping", null, { goal: "stopped" });
+    job.enforceStop();
+  }
+  await job.until(() => job.closing || !LIVE.has(job.state) || undefined);
+  return { ...here(job), state: job.state };
+}
+
+async function rewind(job: LiveJob, request: RequestOf<"rewind">): Promise<Outcome> {
+  const { checkpoint } = request;
+  const record = checkpointOrThrow(job, checkpoint);
+  job.held.add(checkpoint);
+  try {
+    if (!await job.deps.artifacts.verify(record)) {
+      throw new CommandFailedError("checkpoint_damaged", `checkpoint ${checkpoint} is damaged`);
+    }
+    if (LIVE.has(job.state)) {
+      const attempt = await job.trainingWorker();
+      if (attempt === null) return again(job, request);
+      const path = job.deps.artifacts.resolve(record.job, record.path);
+      return await send(attempt, "load_ckpt", { checkpoint, path, sha256: record.sha256 });
+    }
+    return rewindAtRest(job, record);
+  } finally {
+    job.held.delete(checkpoint);
+  }
+}
+
+/**
+ * Without a training worker a rewind is a fact of the log alone: the next worker starts from the
+ * checkpoint that was loaded last.
+ */
+function rewindAtRest(job: LiveJob, { checkpoint, step, epoch }: CheckpointRecord): Outcome {
+  const { take, step: before, epoch: epochBefore } = job.record.manifest;
+  job.record.append("command_applied", {
+    command_id: null,
+    command: "load_ckpt",
+    payload: { checkpoint },
+    applied_at_step: before,
+    epoch: epochBefore,
+  });
+  job.record.append("checkpoint_loaded", { checkpoint, step, epoch }, { take: take + 1, step });
+  if (ENDED.has(job.state)) job.goTo("parked", "rewound", { goal: "parked" });
+  return { applied_at_step: before, epoch, checkpoint, step };
+}
+
+async function setHparams(job: LiveJob, request: RequestOf<"hparams">): Promise<Outcome> {
+  const { command: _, ...given } = request;
+  const hparams = COMMAND_PAYLOADS.set_hparams.parse(withoutUndefined(given));
+  if (!LIVE.has(job.state) && job.record.checkpoints.size === 0) {
+    job.record.append("config_changed", { config: hparams });
+    const { lr = null, grad_clip_norm = null } = job.record.manifest.config;
+    return { ...here(job), hparams: { lr, grad_clip_norm } };
+  }
+  const attempt = await job.trainingWorker();
+  if (attempt !== null) return await send(attempt, "set_hparams", hparams);
+  return await job.serve.use((server) => send(server, "set_hparams", hparams));
+}
+
+async function send<C extends CommandName>(
+  attempt: Attempt,
+  command: C,
+  payload: Parameters<typeof attempt.send<C>>[1],
+): Promise<Outcome> {
+  const applied: Applied = await attempt.send(command, payload);
+  return { ...applied };
+}
+
+/** Its turn came when the job had just gone to another state: judged anew there. */
+function again(job: LiveJob, request: ControlRequest): Promise<Outcome> {
+  const control = controlOf(request);
+  control.check(job, request);
+  return control.run(job, request);
+}
+
+/** Applied where the job stands, with the checkpoint of that very step if there is one. */
+function here(job: LiveJob): Outcome {
+  const { step, epoch, take } = job.record.manifest;
+  const newest = job.record.checkpoints.values()
+    .filter((record) => record.step === step && record.take === take)
+    .reduce<number | null>((number, record) => Math.max(number ?? 0, record.checkpoint), null);
+  return { applied_at_step: step, epoch, checkpoint: newest };
+}
+
+function labelled(label: string | undefined): { label?: string } {
+  return label === undefined ? {} : { label };
+}
+
+function withoutUndefined(record: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}

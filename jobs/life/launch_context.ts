@@ -1,0 +1,135 @@
+import type { CheckpointReference, LaunchContext } from "../../runtime/protocol/commands.ts";
+import type { TrainerEvents } from "../../runtime/protocol/events.ts";
+import { Selection } from "../../runtime/protocol/selection.ts";
+import { newToken } from "../job_id.ts";
+import type { CheckpointRecord, JobManifest, StoredSelection } from "../job.ts";
+import type { RecoveryPlan } from "./recovery.ts";
+import type { JobDeps } from "../supervisor_deps.ts";
+
+/** What is particular to one attempt. */
+export interface AttemptStart {
+  attempt: number;
+  goal: LaunchContext["goal"];
+  plan: RecoveryPlan;
+}
+
+type Deps = Pick<JobDeps, "artifacts" | "log" | "store" | "options" | "randomId">;
+
+/** Everything that a worker needs to become this attempt of this job. */
+export async function launchContext(
+  deps: Deps,
+  manifest: JobManifest,
+  { attempt, goal, plan }: AttemptStart,
+): Promise<LaunchContext> {
+  const { artifacts, options } = deps;
+  const root = await rootOf(deps, manifest);
+  return {
+    token: newToken(deps.randomId),
+    run_id: manifest.id,
+    run_gen: attempt,
+    session_id: manifest.session,
+    project: manifest.project,
+    run_name: manifest.run_name,
+    module: {
+      path: artifacts.resolve(manifest.id, "module.ts"),
+      sha256: manifest.module.sha256,
+    },
+    files: manifest.files.map(({ name }) => ({
+      name,
+      path: artifacts.resolve(manifest.id, `files/${name}`),
+    })),
+    config: plan.point === null ? firstConfig(deps, manifest) : manifest.config,
+    membership_seed: root === null ? null : Number(root.config["seed"]),
+    dataset_hash: (root ?? manifest).dataset?.hash ?? null,
+    backend: options.backend,
+    threads: manifest.threads ?? options.threads,
+    checkpoint_dir: await artifacts.attemptDir(manifest.id, attempt),
+    next_checkpoint: nextCheckpoint(deps, manifest.id),
+    start: await startOf(deps, manifest, plan),
+    origin_step: manifest.origin.step,
+    replay: { until_step: plan.range.untilStep, commands: plan.commands },
+    goal,
+  };
+}
+
+/** The root of a child's session; null for a root. */
+async function rootOf({ store }: Deps, manifest: JobManifest): Promise<JobManifest | null> {
+  if (manifest.kind === "root") return null;
+  const jobs = await store.ofSession(manifest.session);
+  const root = jobs.find(({ kind }) => kind === "root");
+  if (root === undefined) throw new Error(`session ${manifest.session} has lost its root`);
+  return root;
+}
+
+/**
+ * The config from which a job that begins anew began at first: what was changed live since then is
+ * changed again at its step. Budgets are what they are now.
+ */
+function firstConfig({ log }: Deps, manifest: JobManifest): Record<string, unknown> {
+  const [started] = log.read({ job: manifest.id, types: ["session_started"] }, 0, 1);
+  if (started === undefined) return manifest.config;
+  const { config } = JSON.parse(started.data) as TrainerEvents["session_started"];
+  const { max_epochs, max_steps } = manifest.config;
+  return { ...config, max_epochs, max_steps };
+}
+
+/** Numbers go on where the log ends, whatever the ring has dropped. */
+function nextCheckpoint({ log }: Deps, job: string): number {
+  const newest = log.newest(job, ["checkpoint_saved"]);
+  if (newest === null) return 1;
+  return (JSON.parse(newest.data) as TrainerEvents["checkpoint_saved"]).checkpoint + 1;
+}
+
+async function startOf(
+  deps: Deps,
+  manifest: JobManifest,
+  { point }: RecoveryPlan,
+): Promise<LaunchContext["start"]> {
+  if (point !== null) {
+    const { record } = point;
+    const path = deps.artifacts.resolve(record.job, record.path);
+    return { from: "checkpoint", checkpoint: reference(record, path) };
+  }
+  const { spawn, origin } = manifest;
+  if (spawn === null) return { from: "scratch" };
+  const checkpoints = await originsOf(deps, manifest);
+  if (spawn.kind === "merge") {
+    const { strategy, params } = spawn;
+    return { from: "merge", checkpoints, origin_step: origin.step, strategy, params };
+  }
+  const { optimizer, lr_mul, overrides = [] } = spawn;
+  return {
+    from: "fork",
+    checkpoint: checkpoints[0]!,
+    origin_step: origin.step,
+    selection: await loadSelection(deps, manifest.id, spawn.selection),
+    optimizer,
+    lr_mul,
+    overrides,
+  };
+}
+
+/** The checkpoint of each parent that this child pinned, in the parents' order. */
+async function originsOf(deps: Deps, manifest: JobManifest): Promise<CheckpointReference[]> {
+  return await Promise.all(manifest.parents.map(async (parent) => {
+    const records = await deps.store.checkpoints(parent);
+    const record = records.find(({ pinned_by }) => pinned_by.includes(manifest.id));
+    if (record === undefined) throw new Error(`parent ${parent} has lost the checkpoint`);
+    return reference(record, await deps.artifacts.linkOrigin(manifest.id, record));
+  }));
+}
+
+async function loadSelection(
+  { artifacts }: Deps,
+  job: string,
+  stored: StoredSelection,
+): Promise<Selection> {
+  if (!("sha256" in stored)) return stored;
+  const text = new TextDecoder().decode(await artifacts.getBlob(job, stored.sha256));
+  return Selection.parse({ kind: "indices", indices: JSON.parse(text) });
+}
+
+function reference(record: CheckpointRecord, path: string): CheckpointReference {
+  const { job, checkpoint, sha256 } = record;
+  return { job, checkpoint, path, sha256 };
+}

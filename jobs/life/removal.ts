@@ -1,0 +1,47 @@
+import { unpin } from "../lineage/child_maker.ts";
+import { ConflictError } from "../errors.ts";
+import { ALLOWED } from "../job.ts";
+import type { JobRegistry } from "./job_registry.ts";
+import type { LiveJob } from "./live_job.ts";
+import type { JobDeps } from "../supervisor_deps.ts";
+
+/**
+ * Deletes a job with its files, events and records, in its turn among the job's commands.
+ *
+ * @throws {StateConflictError} while the job is live.
+ * @throws {ConflictError} that names the jobs which started from it.
+ */
+export async function removeJob(
+  deps: JobDeps,
+  registry: JobRegistry,
+  job: LiveJob,
+): Promise<void> {
+  const { id, record } = job;
+  assertRemovable(job);
+  await job.serve.close();
+  assertRemovable(job);
+  job.withdraw();
+  job.closing = true;
+  registry.forget(id);
+  await record.settled();
+  record.abandon();
+  await deps.store.delete(id);
+  deps.log.forget(id);
+  deps.metrics.forget(id);
+  await deps.artifacts.removeJob(id);
+  for (const parent of record.manifest.parents) await unpin(await registry.load(parent), id);
+}
+
+function assertRemovable(job: LiveJob): void {
+  if (!ALLOWED[job.state].includes("delete")) throw job.conflict("delete");
+  const dependants = new Set(
+    job.record.checkpoints.values().flatMap(({ pinned_by }) => pinned_by),
+  );
+  if (dependants.size > 0) {
+    throw new ConflictError(
+      `job ${job.id} cannot be deleted: ${[...dependants].join(", ")} started from it`,
+      { dependants: [...dependants] },
+    );
+  }
+  if (job.held.size > 0) throw new ConflictError(`job ${job.id} is in use by a request`);
+}

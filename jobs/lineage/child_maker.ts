@@ -1,0 +1,129 @@
+import type { BoundKey } from "../life/idempotent_requests.ts";
+import type { CheckpointRecord, JobManifest, StoredSelection } from "../job.ts";
+import { newJobId } from "../job_id.ts";
+import type { LiveJob } from "../life/live_job.ts";
+import type { Origin } from "./origin.ts";
+import { newManifest } from "../submission/submission.ts";
+import type { JobDeps } from "../supervisor_deps.ts";
+
+/** A job that is made of others. */
+export interface ChildPlan {
+  kind: "fork" | "merge";
+  /** The first one's module, files and session become the child's. */
+  origins: Origin[];
+  runName: string | undefined;
+  config: Record<string, unknown>;
+  spawn: NonNullable<JobManifest["spawn"]>;
+  start: boolean;
+  actor: string;
+  key: BoundKey | undefined;
+}
+
+/** A child that was made, not yet at work. */
+export type Child = JobManifest;
+
+/** Longest index list that a manifest holds itself; KV values stop at 64 KiB. */
+const INLINE_INDICES = 1_000;
+
+/** Makes children: pins what they start from, links their files, writes their manifests. */
+export class ChildMaker {
+  readonly #deps: JobDeps;
+  #births: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: JobDeps) {
+    this.#deps = deps;
+  }
+
+  /** One at a time, so that each finds the next free name. */
+  make(plan: ChildPlan): Promise<Child> {
+    const child = this.#births.then(() => this.#make(plan));
+    this.#births = child.catch(() => {
+      // Whoever asked for the child hears of it.
+    });
+    return child;
+  }
+
+  async #make(plan: ChildPlan): Promise<Child> {
+    const { artifacts, store } = this.#deps;
+    const id = newJobId(this.#deps.randomId);
+    const parent = plan.origins[0]!.job;
+    try {
+      await Promise.all(plan.origins.map((origin) => pin(origin, id)));
+      await artifacts.createChild(id, parent.id);
+      for (const { record } of plan.origins) await artifacts.linkOrigin(id, record);
+      return await store.create(await this.#manifest(id, plan), plan.key);
+    } catch (error) {
+      await Promise.all(plan.origins.map(({ job }) => unpin(job, id)));
+      await artifacts.removeJob(id);
+      throw error;
+    }
+  }
+
+  async #manifest(id: string, plan: ChildPlan): Promise<JobManifest> {
+    const { kind, origins, config, start, actor } = plan;
+    const { session, project, module, files } = origins[0]!.job.record.manifest;
+    return newManifest(this.#deps.clock(), {
+      id,
+      session,
+      project,
+      run_name: plan.runName ?? await this.#freeName(session, kind),
+      kind,
+      config,
+      module,
+      files,
+      owner: actor,
+      start,
+      goal: start ? "running" : "parked",
+      parents: origins.map(({ job }) => job.id),
+      origin: {
+        checkpoint: origins[0]!.record.checkpoint,
+        step: Math.max(...origins.map(({ record }) => record.axis_step)),
+      },
+      spawn: await this.#storedSpawn(id, plan.spawn),
+    });
+  }
+
+  async #storedSpawn(
+    id: string,
+    spawn: NonNullable<JobManifest["spawn"]>,
+  ): Promise<NonNullable<JobManifest["spawn"]>> {
+    if (spawn.kind !== "fork") return spawn;
+    const { selection } = spawn;
+    if (!("indices" in selection) || selection.indices.length <= INLINE_INDICES) return spawn;
+    const bytes = new TextEncoder().encode(JSON.stringify(selection.indices));
+    const stored: StoredSelection = {
+      kind: "indices",
+      sha256: await this.#deps.artifacts.putBlob(id, bytes),
+      count: selection.indices.length,
+    };
+    return { ...spawn, selection: stored };
+  }
+
+  /** `fork1`, `fork2`, ... */
+  async #freeName(session: string, kind: string): Promise<string> {
+    const names = new Set((await this.#deps.store.ofSession(session)).map((job) => job.run_name));
+    for (let number = 1;; number++) {
+      if (!names.has(`${kind}${number}`)) return `${kind}${number}`;
+    }
+  }
+}
+
+/** Keeps a checkpoint for as long as the child is there. */
+async function pin({ job, record }: Origin, child: string): Promise<void> {
+  const current = job.record.checkpoints.get(record.checkpoint) ?? record;
+  await job.record.putCheckpoint(withPins(current, [...current.pinned_by, child]));
+}
+
+/** Lets the checkpoints of a job go that a child started from. */
+export async function unpin(job: LiveJob, child: string): Promise<void> {
+  const pinned = job.record.checkpoints.values()
+    .filter((record) => record.pinned_by.includes(child)).toArray();
+  await Promise.all(pinned.map((record) => {
+    const others = record.pinned_by.filter((dependant) => dependant !== child);
+    return job.record.putCheckpoint(withPins(record, others));
+  }));
+}
+
+function withPins(record: CheckpointRecord, pinned_by: string[]): CheckpointRecord {
+  return { ...record, pinned_by };
+}
