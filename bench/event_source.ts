@@ -7,7 +7,7 @@ import { TextLineStream } from "@std/streams";
 import { Hono } from "hono";
 import type { AppDeps } from "../routes/app_deps.ts";
 import { eventRoutes } from "../routes/events.ts";
-import { type EventLog, openEventLog } from "../jobs/event_log.ts";
+import { type EventLog, openEventLog } from "../jobs/events/event_log.ts";
 
 const JOB = "job-bench";
 const SESSION = "sess-bench";
