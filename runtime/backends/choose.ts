@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { LaunchContext } from "../protocol/commands.ts";
+import { installMissingGradients } from "./gradients/install_missing_gradients.ts";
 import { selfTest } from "./self_test.ts";
 import { startWasm } from "./wasm/start.ts";
 
@@ -35,6 +36,7 @@ export async function chooseBackend(
   threads: number,
   tensorflow: TensorFlowLibrary = NOT_LOOKED_FOR,
 ): Promise<ChosenBackend> {
+  installMissingGradients();
   const oneThread = threads > 1 ? `; uses one of ${threads} threads` : "";
   if (wanted === "cpu") return await startCpu(`cpu was asked for${oneThread}`);
   let why = "was asked for";

@@ -1,4 +1,4 @@
-import type { Window } from "./window.ts";
+import { insideLine, type Window } from "./window.ts";
 
 /**
  * A convolution as a matrix product ("im2col": Chellapilla, Puri, Simard, 2006). Columns are the
@@ -37,7 +37,7 @@ export function gatherColumns(
       const shiftY = tapY * dilation[1] - window.pad[1];
       for (let tapX = 0; tapX < filter[2]; tapX++) {
         const shiftX = tapX * dilation[2] - window.pad[2];
-        const [start, end] = inside(shiftX, strideWidth, width, outWidth);
+        const [start, end] = insideLine(window, shiftX);
         for (let channel = 0; channel < channelsIn; channel++) {
           for (let line = first; line < first + count; line++, to += outWidth) {
             const plane = Math.floor(line / outHeight);
@@ -63,6 +63,32 @@ export function gatherColumns(
 }
 
 /**
+ * Gathers the inputs of some lines, position by position.
+ *
+ * @param x [batch, depth, height, width, channels]
+ * @param patches [lines, output width, taps, channels], written whole
+ * @param first The first line.
+ * @param count How many lines.
+ */
+export function gatherPatches(
+  window: Window,
+  x: Float32Array,
+  patches: Float32Array,
+  first: number,
+  count: number,
+): void {
+  const { channelsIn } = window;
+  patches.fill(0);
+  eachRun(window, first, count, (input, inputStep, patch, patchStep, length) => {
+    for (let at = 0; at < length; at++, input += inputStep, patch += patchStep) {
+      for (let channel = 0; channel < channelsIn; channel++) {
+        patches[patch + channel] = x[input + channel]!;
+      }
+    }
+  });
+}
+
+/**
  * Adds the gradients of some lines' inputs to where the inputs came from.
  *
  * @param patches [lines, output width, taps, channels]
@@ -77,43 +103,53 @@ export function scatterPatches(
   first: number,
   count: number,
 ): void {
+  const { channelsIn } = window;
+  eachRun(window, first, count, (input, inputStep, patch, patchStep, length) => {
+    for (let at = 0; at < length; at++, input += inputStep, patch += patchStep) {
+      for (let channel = 0; channel < channelsIn; channel++) {
+        dx[input + channel]! += patches[patch + channel]!;
+      }
+    }
+  });
+}
+
+/** Visits what one tap sees along one line, without padding: where it is in x and in the patches. */
+function eachRun(
+  window: Window,
+  first: number,
+  count: number,
+  visit: (
+    input: number,
+    inputStep: number,
+    patch: number,
+    patchStep: number,
+    length: number,
+  ) => void,
+): void {
   const { channelsIn, input: [depth, height, width], filter, dilation } = window;
   const [outDepth, outHeight, outWidth] = window.output;
-  const strideWidth = window.stride[2];
-  const patchSize = filter[0] * filter[1] * filter[2] * channelsIn;
-  const strideX = strideWidth * channelsIn;
+  const patchStep = filter[0] * filter[1] * filter[2] * channelsIn;
+  const inputStep = window.stride[2] * channelsIn;
   for (let line = first; line < first + count; line++) {
     const plane = Math.floor(line / outHeight);
     const image = Math.floor(plane / outDepth);
     const top = (line - plane * outHeight) * window.stride[1] - window.pad[1];
     const front = (plane - image * outDepth) * window.stride[0] - window.pad[0];
-    let tap = (line - first) * outWidth * patchSize;
+    let tap = (line - first) * outWidth * patchStep;
     for (let tapZ = 0; tapZ < filter[0]; tapZ++) {
       const z = front + tapZ * dilation[0];
       for (let tapY = 0; tapY < filter[1]; tapY++) {
         const y = top + tapY * dilation[1];
-        const hit = z >= 0 && z < depth && y >= 0 && y < height;
+        const outside = z < 0 || z >= depth || y < 0 || y >= height;
         for (let tapX = 0; tapX < filter[2]; tapX++, tap += channelsIn) {
-          if (!hit) continue;
-          const shiftX = tapX * dilation[2] - window.pad[2];
-          const [start, end] = inside(shiftX, strideWidth, width, outWidth);
-          let to = (((image * depth + z) * height + y) * width + shiftX) * channelsIn +
-            start * strideX;
-          let from = tap + start * patchSize;
-          for (let x = start; x < end; x++, to += strideX, from += patchSize) {
-            for (let channel = 0; channel < channelsIn; channel++) {
-              dx[to + channel]! += patches[from + channel]!;
-            }
-          }
+          if (outside) continue;
+          const shift = tapX * dilation[2] - window.pad[2];
+          const [start, end] = insideLine(window, shift);
+          const input = (((image * depth + z) * height + y) * width + shift) * channelsIn +
+            start * inputStep;
+          visit(input, inputStep, tap + start * patchStep, patchStep, end - start);
         }
       }
     }
   }
-}
-
-/** The output positions `[start, end)` of a line whose input, at `shift` from them, exists. */
-function inside(shift: number, stride: number, size: number, outputs: number): [number, number] {
-  const start = Math.max(0, Math.ceil(-shift / stride));
-  const end = Math.min(outputs, Math.floor((size - 1 - shift) / stride) + 1);
-  return [start, Math.max(start, end)];
 }

@@ -1,18 +1,40 @@
 import * as tf from "@tensorflow/tfjs";
+import { avgPoolGrad } from "./avg_pool_grad.ts";
 import { transposeFirst } from "./batch_mat_mul.ts";
 import type { Kernel } from "./compose.ts";
 import { conv2DBackpropFilter } from "./conv2d_backprop_filter.ts";
 import { conv2DBackpropInput } from "./conv2d_backprop_input.ts";
+import { conv3D } from "./conv3d.ts";
+import { conv3DBackpropFilterV2 } from "./conv3d_backprop_filter_v2.ts";
+import { conv3DBackpropInputV2 } from "./conv3d_backprop_input_v2.ts";
+import { depthwiseConv2dNativeBackpropFilter } from "./depthwise_conv2d_native_backprop_filter.ts";
+import { depthwiseConv2dNativeBackpropInput } from "./depthwise_conv2d_native_backprop_input.ts";
+import { einsum } from "./einsum.ts";
+import { broadcastStatistics } from "./fused_batch_norm.ts";
+import { maxPoolGrad } from "./max_pool_grad.ts";
+import { unsortedSegmentSum } from "./unsorted_segment_sum.ts";
 
 /** Kernels that stock wasm lacks, or has in a form too slow to train with. */
 const KERNELS: Readonly<Record<string, Kernel>> = {
+  AvgPoolGrad: avgPoolGrad,
+  AvgPool3DGrad: avgPoolGrad,
   Conv2DBackpropFilter: conv2DBackpropFilter,
   Conv2DBackpropInput: conv2DBackpropInput,
+  Conv3D: conv3D,
+  Conv3DBackpropFilterV2: conv3DBackpropFilterV2,
+  Conv3DBackpropInputV2: conv3DBackpropInputV2,
+  DepthwiseConv2dNativeBackpropFilter: depthwiseConv2dNativeBackpropFilter,
+  DepthwiseConv2dNativeBackpropInput: depthwiseConv2dNativeBackpropInput,
+  Einsum: einsum,
+  MaxPoolGrad: maxPoolGrad,
+  MaxPool3DGrad: maxPoolGrad,
+  UnsortedSegmentSum: unsortedSegmentSum,
 };
 
 /** Kernels that do something before or after the stock one. */
 const WRAPPERS: Readonly<Record<string, (stock: Kernel) => Kernel>> = {
   BatchMatMul: transposeFirst,
+  FusedBatchNorm: broadcastStatistics,
   _FusedMatMul: transposeFirst,
 };
 

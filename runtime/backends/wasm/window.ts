@@ -33,6 +33,14 @@ export interface Conv3DAttributes {
   dilations?: number | [number, number, number];
 }
 
+/** What pooling kernels are told of the sliding; two or three numbers each. */
+export interface PoolAttributes {
+  filterSize: number | number[];
+  strides: number | number[];
+  pad: "valid" | "same" | number;
+  dimRoundingMode?: "floor" | "round" | "ceil";
+}
+
 /**
  * The window of a two-dimensional convolution.
  *
@@ -57,17 +65,7 @@ export function window2D(
     dimRoundingMode,
     depthwise,
   );
-  return {
-    batch: info.batchSize,
-    channelsIn: info.inChannels,
-    channelsOut: info.outChannels,
-    input: [1, info.inHeight, info.inWidth],
-    output: [1, info.outHeight, info.outWidth],
-    filter: [1, info.filterHeight, info.filterWidth],
-    stride: [1, info.strideHeight, info.strideWidth],
-    dilation: [1, info.dilationHeight, info.dilationWidth],
-    pad: [0, info.padInfo.top, info.padInfo.left],
-  };
+  return planar(info);
 }
 
 /**
@@ -88,6 +86,53 @@ export function window3D(
     dilations,
     pad,
   );
+  return spatial(info);
+}
+
+/**
+ * The window of a pooling; a filter sees one channel.
+ *
+ * @param inputShape [batch, (depth,) height, width, channels]
+ */
+export function poolWindow(
+  inputShape: number[],
+  { filterSize, strides, pad, dimRoundingMode }: PoolAttributes,
+): Window {
+  if (inputShape.length === 5) {
+    return spatial(tf.backend_util.computePool3DInfo(
+      inputShape as [number, number, number, number, number],
+      filterSize as [number, number, number],
+      strides as [number, number, number],
+      1,
+      pad,
+      dimRoundingMode,
+    ));
+  }
+  return planar(tf.backend_util.computePool2DInfo(
+    inputShape as [number, number, number, number],
+    filterSize as [number, number],
+    strides as [number, number],
+    1,
+    pad,
+    dimRoundingMode,
+  ));
+}
+
+function planar(info: tf.backend_util.Conv2DInfo): Window {
+  return {
+    batch: info.batchSize,
+    channelsIn: info.inChannels,
+    channelsOut: info.outChannels,
+    input: [1, info.inHeight, info.inWidth],
+    output: [1, info.outHeight, info.outWidth],
+    filter: [1, info.filterHeight, info.filterWidth],
+    stride: [1, info.strideHeight, info.strideWidth],
+    dilation: [1, info.dilationHeight, info.dilationWidth],
+    pad: [0, info.padInfo.top, info.padInfo.left],
+  };
+}
+
+function spatial(info: tf.backend_util.Conv3DInfo): Window {
   return {
     batch: info.batchSize,
     channelsIn: info.inChannels,
@@ -99,4 +144,15 @@ export function window3D(
     dilation: [info.dilationDepth, info.dilationHeight, info.dilationWidth],
     pad: [info.padInfo.front, info.padInfo.top, info.padInfo.left],
   };
+}
+
+/**
+ * The output positions `[start, end)` of a line whose input exists.
+ *
+ * @param shift Where the input of position 0 is, in pixels from the start of the line.
+ */
+export function insideLine({ input, output, stride }: Window, shift: number): [number, number] {
+  const start = Math.max(0, Math.ceil(-shift / stride[2]));
+  const end = Math.min(output[2], Math.floor((input[2] - 1 - shift) / stride[2]) + 1);
+  return [start, Math.max(start, end)];
 }
