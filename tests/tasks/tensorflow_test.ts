@@ -1,0 +1,99 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { findTensorFlow } from "../../jobs/workers/tensorflow_library.ts";
+import { pinnedWheel, WheelError } from "../../tasks/tensorflow/wheel.ts";
+import { foreignLibrary, tensorFlowForTests } from "../fixtures/tensorflow_library.ts";
+
+const TASK = fromFileUrl(new URL("../../tasks/tensorflow.ts", import.meta.url));
+const installed = await tensorFlowForTests();
+const pinned = Deno.build.os === "linux" && Deno.build.arch === "x86_64";
+
+/** Runs the task with `into` as its target, in a folder of its own that goes afterwards. */
+async function withTask(
+  test: (run: typeof runTask, into: string, folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const into = `${folder}/library`;
+  try {
+    await test((...args) => runTask("--into", into, ...args), into, folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function runTask(...args: string[]): Promise<{ code: number; said: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", TASK, ...args],
+    stdin: "null",
+  }).output();
+  return { code, said: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+}
+
+/** Names in the folder, its lock left out. */
+function namesIn(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name)
+    .filter((name) => !name.endsWith(".lock")).sort();
+}
+
+Deno.test({
+  name: "task tensorflow refuses a damaged wheel by its hash and leaves nothing",
+  ignore: !pinned,
+  fn: () =>
+    withTask(async (run, _, folder) => {
+      await Deno.writeTextFile(`${folder}/damaged.whl`, "half a wheel");
+      const { code, said } = await run("--wheel", `${folder}/damaged.whl`);
+      assertEquals(code, 1);
+      assertStringIncludes(said, "damaged.whl is not tensorflow_cpu-2.21.0");
+      assertStringIncludes(said, "was damaged: its SHA-256 is");
+      assertEquals(namesIn(folder), ["damaged.whl"]);
+    }),
+});
+
+Deno.test({
+  name: "task tensorflow refuses a library without the eager C API and leaves nothing",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withTask(async (run, _, folder) => {
+      await Deno.mkdir(`${folder}/foreign`);
+      await foreignLibrary(`${folder}/foreign`);
+      const { code, said } = await run("--lib", `${folder}/foreign`);
+      assertEquals(code, 1);
+      assertStringIncludes(said, "has no eager C API of TensorFlow");
+      assertEquals(namesIn(folder), ["foreign"]);
+    }),
+});
+
+Deno.test("task tensorflow says what it looks for in a folder without it", () =>
+  withTask(async (run, _, folder) => {
+    const { code, said } = await run("--lib", folder);
+    assertEquals(code, 1);
+    assertStringIncludes(said, `${folder} has no libtensorflow_cc.so.2 or libtensorflow.so.2`);
+    assertEquals(namesIn(folder), []);
+  }));
+
+Deno.test({
+  name: "task tensorflow takes a library that is there, whole, over what was there before",
+  ignore: installed === null,
+  fn: () =>
+    withTask(async (run, into, folder) => {
+      await Deno.mkdir(into);
+      await Deno.writeTextFile(`${into}/left.txt`, "of an installation that was ended");
+      await Deno.mkdir(`${into}.partial`);
+      const { code, said } = await run("--lib", installed!.folder);
+      assertEquals(code, 0, said);
+      assertStringIncludes(said, `TensorFlow ${installed!.version} is in ${into}`);
+      assertEquals((await findTensorFlow(into)).version, installed!.version);
+      assertEquals(namesIn(into).length, 3);
+      assertEquals(namesIn(folder), ["library"]);
+    }),
+});
+
+Deno.test("task tensorflow refuses arguments that it does not know, or that contradict", async () => {
+  for (const args of [["--gpus"], ["--lib", "a", "--wheel", "b"]]) {
+    assertEquals((await runTask("--into", "/nowhere/library", ...args)).code, 2);
+  }
+});
+
+Deno.test("pinnedWheel() says what to do where no wheel is pinned", () => {
+  assertThrows(() => pinnedWheel("plan9-mips"), WheelError, "--lib DIR");
+});
