@@ -4,6 +4,7 @@ import { NodeJSKernelBackend } from "@tensorflow/tfjs-node-gpu/dist/nodejs_kerne
 import "@tensorflow/tfjs-node-gpu/dist/register_all_kernels.js";
 import { createBinding } from "./binding.ts";
 import { openLibrary } from "./c_api.ts";
+import { denseBincount } from "./dense_bincount.ts";
 
 const NAME = "tensorflow";
 
@@ -30,6 +31,7 @@ export function startTensorFlow(library: string, threads: number): string {
   restoreNodeUtil();
   // The class declares the whole addon; training asks for no more of it than there is here.
   const addon = binding as NodeJSKernelBackend["binding"];
+  tf.registerKernel(denseBincount);
   tf.registerBackend(NAME, () => new NodeJSKernelBackend(addon, "@tensorflow/tfjs-node"));
   tf.setBackend(NAME);
   return binding.TF_Version;
