@@ -34,12 +34,7 @@ export const depthwiseConv2dNativeBackpropInput: Kernel = ({ inputs, attrs, back
           let to = ((image * height + y) * width + shift) * channelsIn + start * step;
           let from = ((image * outHeight + outY) * outWidth + start) * channelsOut;
           for (let outX = start; outX < end; outX++, to += step, from += channelsOut) {
-            for (let channel = 0, at = 0; channel < channelsIn; channel++) {
-              const last = at + multiplier;
-              let sum = 0;
-              for (; at < last; at++) sum += dy[from + at]! * weights[tap + at]!;
-              dx[to + channel]! += sum;
-            }
+            addProducts(dx, to, dy, from, weights, tap, channelsIn, multiplier);
           }
         }
       }
@@ -47,3 +42,26 @@ export const depthwiseConv2dNativeBackpropInput: Kernel = ({ inputs, attrs, back
   }
   return output;
 };
+
+/** Adds dy times the weights of a tap to the gradients of one pixel, channel by channel. */
+function addProducts(
+  dx: Float32Array,
+  to: number,
+  dy: Float32Array,
+  from: number,
+  weights: Float32Array,
+  tap: number,
+  channels: number,
+  multiplier: number,
+): void {
+  if (multiplier === 1) {
+    for (let at = 0; at < channels; at++) dx[to + at]! += dy[from + at]! * weights[tap + at]!;
+    return;
+  }
+  for (let channel = 0, at = 0; channel < channels; channel++) {
+    const last = at + multiplier;
+    let sum = 0;
+    for (; at < last; at++) sum += dy[from + at]! * weights[tap + at]!;
+    dx[to + channel]! += sum;
+  }
+}

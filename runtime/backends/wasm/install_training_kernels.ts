@@ -11,7 +11,11 @@ import { depthwiseConv2dNativeBackpropFilter } from "./depthwise_conv2d_native_b
 import { depthwiseConv2dNativeBackpropInput } from "./depthwise_conv2d_native_backprop_input.ts";
 import { einsum } from "./einsum.ts";
 import { broadcastStatistics } from "./fused_batch_norm.ts";
+import { gatherV2 } from "./gather_v2.ts";
+import { shareMemory } from "./identity.ts";
 import { maxPoolGrad } from "./max_pool_grad.ts";
+import { meanInPlace } from "./mean.ts";
+import { sumInPlace } from "./sum.ts";
 import { unsortedSegmentSum } from "./unsorted_segment_sum.ts";
 
 /** Kernels that stock wasm lacks, or has in a form too slow to train with. */
@@ -26,6 +30,7 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   DepthwiseConv2dNativeBackpropFilter: depthwiseConv2dNativeBackpropFilter,
   DepthwiseConv2dNativeBackpropInput: depthwiseConv2dNativeBackpropInput,
   Einsum: einsum,
+  GatherV2: gatherV2,
   MaxPoolGrad: maxPoolGrad,
   MaxPool3DGrad: maxPoolGrad,
   UnsortedSegmentSum: unsortedSegmentSum,
@@ -35,6 +40,9 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
 const WRAPPERS: Readonly<Record<string, (stock: Kernel) => Kernel>> = {
   BatchMatMul: transposeFirst,
   FusedBatchNorm: broadcastStatistics,
+  Identity: shareMemory,
+  Mean: meanInPlace,
+  Sum: sumInPlace,
   _FusedMatMul: transposeFirst,
 };
 
@@ -43,20 +51,17 @@ const WRAPPERS: Readonly<Record<string, (stock: Kernel) => Kernel>> = {
  * backend is ready. Calling it again changes nothing.
  */
 export function installTrainingKernels(): void {
-  for (const [kernelName, kernelFunc] of Object.entries(KERNELS)) {
-    const stock = tf.getKernel(kernelName, "wasm");
-    if (stock?.kernelFunc !== kernelFunc) replace(kernelName, kernelFunc);
-  }
+  if (isInstalled()) return;
   for (const [kernelName, wrap] of Object.entries(WRAPPERS)) {
-    const { kernelFunc } = tf.getKernel(kernelName, "wasm");
-    if (wrapped.has(kernelFunc)) continue;
-    const ours = wrap(kernelFunc);
-    wrapped.add(ours);
-    replace(kernelName, ours);
+    replace(kernelName, wrap(tf.getKernel(kernelName, "wasm").kernelFunc));
   }
+  for (const [kernelName, kernelFunc] of Object.entries(KERNELS)) replace(kernelName, kernelFunc);
 }
 
-const wrapped = new WeakSet<Kernel>();
+function isInstalled(): boolean {
+  const [kernelName, kernelFunc] = Object.entries(KERNELS).at(-1)!;
+  return tf.getKernel(kernelName, "wasm")?.kernelFunc === kernelFunc;
+}
 
 function replace(kernelName: string, kernelFunc: Kernel): void {
   if (tf.getKernel(kernelName, "wasm") !== undefined) tf.unregisterKernel(kernelName, "wasm");
