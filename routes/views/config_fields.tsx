@@ -19,6 +19,7 @@ const KINDS: Record<Key, "number" | "flag" | readonly string[]> = {
   valEveryNEpochs: "number",
   valEveryNSteps: "number",
   dataOrderPolicy: DataOrderPolicy.options,
+  prefetch: "number",
   testAfter: "flag",
   onNonFinite: NonFinitePolicy.options,
 };

@@ -67,7 +67,9 @@ function Head(frame: PageFrame) {
       <script src="/static/theme.js"></script>
       <link rel="stylesheet" href="/static/tokens.css" />
       <link rel="stylesheet" href="/static/layout.css" />
+      <link rel="stylesheet" href="/static/marks.css" />
       <link rel="stylesheet" href="/static/forms.css" />
+      <link rel="stylesheet" href="/static/dialogs.css" />
       <link rel="stylesheet" href="/static/vendor/uplot.css" />
       <link rel="stylesheet" href={`/static/${frame.style}`} />
       {/* Not deferred: htmx would start by a timer then, now and then before its extension is there. */}

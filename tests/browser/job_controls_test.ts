@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Dashboard, LINE_MODULE, REFUSED } from "./dashboard.ts";
+import { trainingJob } from "./training_job.ts";
 
 // One browser serves the tests of the file, so what it keeps open between them is no leak.
 const options = { sanitizeOps: false, sanitizeResources: false };
@@ -10,48 +11,11 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(async () => await dashboard[Symbol.asyncDispose]());
 
-/** A job of the test's own, training until the test ends. */
-async function trainingJob(): Promise<AsyncDisposable & { id: string }> {
-  const id = await dashboard.server.submit(LINE_MODULE);
-  await dashboard.server.event(`/jobs/${id}/events?types=trainStep`, () => true);
-  return { id, [Symbol.asyncDispose]: () => stop(id) };
-}
-
-async function stop(job: string): Promise<void> {
-  await dashboard.server.call("POST", `/jobs/${job}/stop`);
-}
-
-/** Waits until a job has trained for so long. */
-async function reached(job: string, step: number): Promise<void> {
-  const events = `/jobs/${job}/events?types=trainStep`;
-  await dashboard.server.event(events, (event) => Number(event.data["step"]) >= step);
-}
-
-Deno.test("job page draws its charts from live events", options, async () => {
-  await using job = await trainingJob();
-  await using opened = await dashboard.open(`/jobs/${job.id}`);
-  const { page } = opened;
-  await page.locator("#chart-loss canvas").waitFor();
-  const before = Number((await page.textContent("#live-step"))?.replaceAll(",", ""));
-  const label = await page.getAttribute("#chart-loss [data-plot]", "aria-label");
-  await page.waitForFunction(
-    ([step, text]) =>
-      Number(document.getElementById("live-step")?.textContent?.replaceAll(",", "")) > step! + 50 &&
-      document.querySelector("#chart-loss [data-plot]")?.getAttribute("aria-label") !== text,
-    [before, label] as const,
-  );
-  assert(await colouredPixels(page, "#chart-loss") > 200, "the loss chart has no line");
-  assert(await colouredPixels(page, "#chart-lr") > 50, "the small charts have no line");
-  assertMatch(await page.textContent("#chart-loss [data-readout]") ?? "", /train .+ val /);
-  await stop(job.id);
-  await opened.reads(".job-title .state", "stopped");
-});
-
 Deno.test(
   "Pause says that it was asked for, then at which step it was applied",
   options,
   async () => {
-    await using job = await trainingJob();
+    await using job = await trainingJob(dashboard);
     await using opened = await dashboard.open(`/jobs/${job.id}`);
     const { page } = opened;
     await page.evaluate(() => {
@@ -74,7 +38,7 @@ Deno.test(
     await opened.reads(".job-title .state", "running");
     await page.getByRole("tab", { name: "Commands" }).click();
     await opened.reads("#panel-commands", /resume[\s\S]*pause/);
-    await stop(job.id);
+    await dashboard.server.call("POST", `/jobs/${job.id}/stop`);
   },
 );
 
@@ -82,7 +46,7 @@ Deno.test(
   "Test and Checkpoint say what they made, and mark it on the charts",
   options,
   async () => {
-    await using job = await trainingJob();
+    await using job = await trainingJob(dashboard);
     await using opened = await dashboard.open(`/jobs/${job.id}`);
     const { page } = opened;
     await page.getByRole("button", { name: "Test", exact: true }).click();
@@ -92,12 +56,12 @@ Deno.test(
     await opened.reads("#receipt", /Saved checkpoint \d+ at step/);
     await page.getByRole("tab", { name: "Checkpoints" }).click();
     await opened.reads("#panel-checkpoints tbody tr", "explicit");
-    await stop(job.id);
+    await dashboard.server.call("POST", `/jobs/${job.id}/stop`);
   },
 );
 
 Deno.test("Rewind from the list of checkpoints opens a new take", options, async () => {
-  await using job = await trainingJob();
+  await using job = await trainingJob(dashboard);
   await using opened = await dashboard.open(`/jobs/${job.id}?tab=checkpoints`);
   const { page } = opened;
   await page.getByRole("button", { name: "Pause" }).click();
@@ -112,7 +76,7 @@ Deno.test(
   "learning rate form shows the API's error at its field, then sets it live",
   options,
   async () => {
-    await using job = await trainingJob();
+    await using job = await trainingJob(dashboard);
     await using opened = await dashboard.open(`/jobs/${job.id}`);
     opened.expected = REFUSED;
     const { page } = opened;
@@ -128,7 +92,7 @@ Deno.test(
     await page.waitForFunction(() =>
       document.getElementById("field-lr")?.getAttribute("placeholder") === "5e-4"
     );
-    await stop(job.id);
+    await dashboard.server.call("POST", `/jobs/${job.id}/stop`);
   },
 );
 
@@ -136,7 +100,7 @@ Deno.test(
   "fork form shows the API's error at its field, then makes the child",
   options,
   async () => {
-    await using job = await trainingJob();
+    await using job = await trainingJob(dashboard);
     await using opened = await dashboard.open(`/jobs/${job.id}`);
     opened.expected = REFUSED;
     const { page } = opened;
@@ -161,13 +125,13 @@ Deno.test(
     assertEquals((body["config"] as Record<string, unknown>)["batch_size"], 8);
     await link.click();
     await opened.reads("#job-aside", /parent\s*baseline/);
-    await stop(child);
-    await stop(job.id);
+    await dashboard.server.call("POST", `/jobs/${child}/stop`);
+    await dashboard.server.call("POST", `/jobs/${job.id}/stop`);
   },
 );
 
 Deno.test("merge form sends weights in the order of the parents", options, async () => {
-  await using job = await trainingJob();
+  await using job = await trainingJob(dashboard);
   const fork = await dashboard.server.call("POST", `/jobs/${job.id}/fork`, {
     selection: { kind: "all" },
   });
@@ -187,73 +151,11 @@ Deno.test("merge form sends weights in the order of the parents", options, async
   assertEquals((body["spawn"] as Record<string, unknown>)["params"], { weights: [3, 1] });
   await dashboard.server.state(id, "parked");
   await opened.reads("#job-aside", /merge1\s*parked/);
-  await stop(child);
-});
-
-Deno.test("zoom, axis, scale, smoothing and tab live in the address", options, async () => {
-  await using job = await trainingJob();
-  await reached(job.id, 300);
-  await stop(job.id);
-  await using opened = await dashboard.open(`/jobs/${job.id}`);
-  const { page } = opened;
-  const over = page.locator("#chart-loss .u-over");
-  const box = (await over.boundingBox())!;
-  await page.mouse.move(box.x + box.width * 0.25, box.y + 50);
-  await page.mouse.down();
-  await page.mouse.move(box.x + box.width * 0.75, box.y + 60, { steps: 5 });
-  await page.mouse.up();
-  await page.waitForFunction(() => location.search.includes("zoom="));
-  const [from, to] = new URL(page.url()).searchParams.get("zoom")!.split("-").map(Number);
-  assert(from! > 0 && to! > from!, page.url());
-  await page.getByLabel("y", { exact: true }).selectOption("log");
-  await page.getByLabel("x", { exact: true }).selectOption("epoch");
-  await page.getByLabel("smoothing").fill("0.5");
-  await page.getByRole("tab", { name: "Module" }).click();
-  await opened.reads("#module-source", "meanSquaredError");
-  await page.reload();
-  assertEquals(await page.inputValue("[name=from]"), String(from));
-  assertEquals(await page.inputValue("[name=to]"), String(to));
-  assertEquals(await page.inputValue("[name=y]"), "log");
-  assertEquals(await page.inputValue("[name=x]"), "epoch");
-  assertEquals(await page.inputValue("[name=smooth]"), "0.5");
-  assertEquals(await page.getAttribute("#tab-module", "aria-selected"), "true");
-  await over.dblclick();
-  await page.waitForFunction(() => !location.search.includes("zoom="));
-  assertEquals(await page.inputValue("[name=from]"), "");
-});
-
-Deno.test("every chart has a table behind it, and saves as CSV and PNG", options, async () => {
-  await using job = await trainingJob();
-  await reached(job.id, 20);
-  await stop(job.id);
-  await using opened = await dashboard.open(`/jobs/${job.id}`);
-  const { page } = opened;
-  await page.locator("#chart-loss canvas").waitFor();
-  const menu = page.getByLabel("Loss: table and downloads");
-  for (const kind of ["csv", "png"]) {
-    await menu.click();
-    const [download] = await Promise.all([
-      page.waitForEvent("download"),
-      page.getByRole("button", { name: `Save ${kind.toUpperCase()}` }).first().click(),
-    ]);
-    assertEquals(
-      download.suggestedFilename(),
-      `line-baseline-loss.${kind}`.replace(
-        "baseline",
-        (await page.getAttribute("body", "data-name"))!.slice("line-".length),
-      ),
-    );
-    const bytes = await Deno.readFile((await download.path())!);
-    if (kind === "csv") assertMatch(new TextDecoder().decode(bytes), /^series,step.*\r\nloss,\d/);
-    else assertEquals([...bytes.slice(1, 4)], [..."PNG"].map((letter) => letter.charCodeAt(0)));
-  }
-  await menu.click();
-  await page.getByRole("button", { name: "Show as table" }).first().click();
-  await opened.reads("#chart-loss caption", /Loss: \d+ points/);
+  await dashboard.server.call("POST", `/jobs/${child}/stop`);
 });
 
 Deno.test("what a module writes is text, never markup", options, async () => {
-  await using job = await trainingJob();
+  await using job = await trainingJob(dashboard);
   await using opened = await dashboard.open(`/jobs/${job.id}`);
   assertStringIncludes(
     await opened.reads("#panel-log .log-text", "markup"),
@@ -275,7 +177,7 @@ Deno.test("failed job shows the module's own error with its position", options, 
 });
 
 Deno.test("shortcuts pause, list themselves and lead home", options, async () => {
-  await using job = await trainingJob();
+  await using job = await trainingJob(dashboard);
   await using opened = await dashboard.open(`/jobs/${job.id}`);
   const { page } = opened;
   await page.keyboard.press("p");
@@ -292,23 +194,3 @@ Deno.test("shortcuts pause, list themselves and lead home", options, async () =>
   await page.keyboard.press("h");
   await page.waitForURL(/\/$/);
 });
-
-/** Pixels of a chart that are in its job's colour. */
-async function colouredPixels(page: import("playwright-core").Page, chart: string) {
-  return await page.evaluate((selector) => {
-    const canvas = document.querySelector(`${selector} canvas`) as HTMLCanvasElement;
-    const probe = document.createElement("span");
-    probe.style.color = "var(--line)";
-    document.querySelector(selector)!.append(probe);
-    const [r, g, b] = getComputedStyle(probe).color.match(/\d+/g)!.map(Number);
-    probe.remove();
-    const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
-    let count = 0;
-    for (let at = 0; at < data.length; at += 4) {
-      const near = Math.abs(data[at]! - r!) + Math.abs(data[at + 1]! - g!) +
-        Math.abs(data[at + 2]! - b!);
-      if (data[at + 3]! > 200 && near < 40) count++;
-    }
-    return count;
-  }, chart);
-}
