@@ -23,6 +23,8 @@ export interface JobsWatchParts {
   path: string;
   /** Goes on after this event; without it, the stream decides. */
   after?: string | undefined;
+  /** Ends the watch; whoever waits gets an error. */
+  signal?: AbortSignal | undefined;
   /** Told of every event, before the bars are drawn. */
   onEvent?: ((event: StreamEvent) => void) | undefined;
 }
@@ -39,8 +41,9 @@ export class JobsWatch {
 
   constructor(parts: JobsWatchParts) {
     this.#display = parts.display;
+    const signals = [this.#leaving.signal, ...parts.signal === undefined ? [] : [parts.signal]];
     const events = parts.client.events(parts.path, {
-      signal: this.#leaving.signal,
+      signal: AbortSignal.any(signals),
       after: parts.after,
       onLine: (state) => parts.display.line(LINE_NOTES[state]),
     });
@@ -67,12 +70,13 @@ export class JobsWatch {
 
   /**
    * Resolves when the condition holds for the job.
-   * @throws what ended the stream, if it ends before.
+   * @throws {Error} when the watch ends before.
    */
   async until(job: string, holds: Waiter["holds"]): Promise<void> {
     if (holds(this.progress(job))) return;
     const reached = new Promise<void>((done) => this.#waiters.push({ job, holds, done }));
-    await Promise.race([reached, this.#over]);
+    const over = this.#over.then(() => Promise.reject(new Error("the watch has ended")));
+    await Promise.race([reached, over]);
   }
 
   /** Resolves when nothing of the job runs any more; false when it failed. */

@@ -39,6 +39,8 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    // Ctrl-C at the terminal is ours to answer: the server closes when we ask it to, and once.
+    detached: true,
   }).spawn();
   const ready = Promise.withResolvers<string>();
   const output = eachLine(process.stdout, (line) => {
