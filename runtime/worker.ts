@@ -1,16 +1,18 @@
 /** Process entry of a worker: one attempt of one job, spoken to over standard input and output. */
-import * as tf from "@tensorflow/tfjs";
 import { chooseBackend } from "./backends/choose.ts";
-import { keyedStream, NUMERICS_VERSION } from "./determinism/rng.ts";
+import { keyedStream } from "./determinism/rng.ts";
 import { installSeededRandom } from "./determinism/seeded_math_random.ts";
 import { openStdioChannel, type TrainerChannel } from "./protocol/channel.ts";
+import { clipText } from "./protocol/clip_text.ts";
 import type { LaunchContext } from "./protocol/commands.ts";
-import { PROTOCOL_VERSION } from "./protocol/events.ts";
-import { toWireConfig } from "./protocol/job_config.ts";
-import { type LoadedJob, loadJob } from "./session/load_job.ts";
+import { loadJob } from "./session/load_job.ts";
 import { PhaseError } from "./session/phase_error.ts";
 import { Session } from "./session/session.ts";
+import { startedFields } from "./session/started_fields.ts";
 import { startRun } from "./session/start.ts";
+
+/** Characters of a module's error message, and of its stack, that are told. */
+const ERROR_TEXT = 8_000;
 
 /** Becomes the attempt that the context names; `attempt.session` is there once the model is. */
 async function work(
@@ -41,62 +43,19 @@ async function work(
     }));
   const session = new Session({ context, channel, definition: job.definition, run: job.run });
   attempt.session = session;
-  channel.emit("session_started", startedFields(context, job, backend));
+  channel.emit("session_started", startedFields(job, backend, context.threads));
   if (context.start.from !== "checkpoint") await session.trySave("start");
   await PhaseError.in("train", () => session.serving ? session.serve() : session.train());
-}
-
-function startedFields(
-  context: LaunchContext,
-  { run, datasetHash }: LoadedJob,
-  { name, reason, determinism, version }: Awaited<ReturnType<typeof chooseBackend>>,
-) {
-  const { train, val, test } = run.data;
-  return {
-    capabilities: [
-      "ack",
-      "pause",
-      "resume",
-      "stop",
-      "save_ckpt",
-      "load_ckpt",
-      "test",
-      "set_hparams",
-    ],
-    protocol: PROTOCOL_VERSION,
-    backend: { name, reason },
-    determinism,
-    config: toWireConfig(run.config),
-    dataset: {
-      hash: datasetHash,
-      train: train.length,
-      val: val?.length ?? 0,
-      test: test?.length ?? 0,
-    },
-    selected: run.indices?.length ?? null,
-    model: {
-      parameters: run.handle.weights.reduce((sum, { variable }) => sum + variable.size, 0),
-      weights: run.handle.weights.length,
-    },
-    step: run.step,
-    epoch: run.epoch,
-    axis_step: run.axisStep,
-    steps_per_epoch: Math.ceil(run.sampler.stepsPerEpoch / run.config.accumulateSteps),
-    runtime: {
-      deno: Deno.version.deno,
-      tfjs: tf.version_core,
-      numerics: NUMERICS_VERSION,
-      threads: context.threads,
-      ...(version === undefined ? {} : { [name]: version }),
-    },
-  };
 }
 
 /** Reports what ended the attempt. */
 function reportFatal(channel: TrainerChannel, jobDir: string, thrown: unknown, step: number): void {
   const { phase, cause } = PhaseError.from("worker", thrown);
-  const stack = cause.stack === undefined ? null : moduleStack(cause.stack, jobDir);
-  channel.emit("error", { message: cause.message, stack, fatal: true, phase, step });
+  const message = clipText(cause.message, ERROR_TEXT);
+  const stack = cause.stack === undefined
+    ? null
+    : clipText(moduleStack(cause.stack, jobDir), ERROR_TEXT);
+  channel.emit("error", { message, stack, fatal: true, phase, step });
   channel.flush();
 }
 
@@ -121,6 +80,11 @@ if (import.meta.main) {
   addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     fail(PhaseError.from("module", event.reason));
+  });
+  // What a timer of the module throws comes here.
+  addEventListener("error", (event) => {
+    event.preventDefault();
+    fail(PhaseError.from("module", event.error));
   });
   try {
     await work(context, channel, attempt);

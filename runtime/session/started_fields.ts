@@ -1,0 +1,53 @@
+import * as tf from "@tensorflow/tfjs";
+import type { ChosenBackend } from "../backends/choose.ts";
+import { NUMERICS_VERSION } from "../determinism/rng.ts";
+import { PROTOCOL_VERSION, type TrainerEvents } from "../protocol/events.ts";
+import { toWireConfig } from "../protocol/job_config.ts";
+import type { LoadedJob } from "./load_job.ts";
+
+/** What `session_started` says of a job that has its model. */
+export function startedFields(
+  { run, datasetHash }: LoadedJob,
+  { name, reason, determinism, version }: ChosenBackend,
+  threads: number,
+): TrainerEvents["session_started"] {
+  const { train, val, test } = run.data;
+  return {
+    capabilities: [
+      "ack",
+      "pause",
+      "resume",
+      "stop",
+      "save_ckpt",
+      "load_ckpt",
+      "test",
+      "set_hparams",
+    ],
+    protocol: PROTOCOL_VERSION,
+    backend: { name, reason },
+    determinism,
+    config: toWireConfig(run.config),
+    dataset: {
+      hash: datasetHash,
+      train: train.length,
+      val: val?.length ?? 0,
+      test: test?.length ?? 0,
+    },
+    selected: run.indices?.length ?? null,
+    model: {
+      parameters: run.handle.weights.reduce((sum, { variable }) => sum + variable.size, 0),
+      weights: run.handle.weights.length,
+    },
+    step: run.step,
+    epoch: run.epoch,
+    axis_step: run.axisStep,
+    steps_per_epoch: Math.ceil(run.sampler.stepsPerEpoch / run.config.accumulateSteps),
+    runtime: {
+      deno: Deno.version.deno,
+      tfjs: tf.version_core,
+      numerics: NUMERICS_VERSION,
+      threads,
+      ...(version === undefined ? {} : { [name]: version }),
+    },
+  };
+}
