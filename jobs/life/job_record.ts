@@ -1,4 +1,5 @@
 import type { Logger } from "@logtape/logtape";
+import { clipText } from "../../runtime/protocol/clip_text.ts";
 import type { EventType, ServerEvents, TrainerEvents } from "../../runtime/protocol/events.ts";
 import { JobError, StateConflictError } from "../errors.ts";
 import type { EventLog, LoggedEvent } from "../events/event_log.ts";
@@ -30,6 +31,8 @@ export interface TransitionFacts {
 /** Steps come in thousands; their figures reach KV once in this many ms. */
 const STEP_WRITE_MS = 1_000;
 const RETRY_MS = 1_000;
+/** Characters of an error's message, and of its stack, that a manifest keeps: KV's values are small. */
+const ERROR_TEXT = 8_000;
 
 /**
  * A job's facts: its manifest and its checkpoints, in memory as the log has them. Every change is
@@ -93,7 +96,8 @@ export class JobRecord {
     if (!canTransition(from, to)) {
       throw new StateConflictError(id, from, ALLOWED[from], `a ${from} job cannot become ${to}`);
     }
-    this.append("state_changed", { from, to, reason, ...facts });
+    const error = facts.error && boundedError(facts.error);
+    this.append("state_changed", { from, to, reason, ...facts, ...(error && { error }) });
     if (to === "completed" || to === "stopped" || to === "failed") {
       this.append("finalizeRun", { run_name, state: to });
     }
@@ -200,4 +204,14 @@ export class JobRecord {
     this.#stepWrite?.();
     this.#stepWrite = null;
   }
+}
+
+/** A worker says what it likes, at any length; a manifest that KV refuses would be lost. */
+function boundedError({ message, stack, phase, cause }: NonNullable<JobManifest["error"]>) {
+  return {
+    message: clipText(`${message}`, ERROR_TEXT),
+    stack: stack === null ? null : clipText(`${stack}`, ERROR_TEXT),
+    phase: clipText(`${phase}`, 100),
+    cause,
+  };
 }

@@ -4,7 +4,7 @@ import { checkpointOf, foldEvent } from "./job_projection.ts";
 import type { JobRegistry } from "./job_registry.ts";
 import type { LiveJob } from "./live_job.ts";
 import { failedReceipt } from "./receipts.ts";
-import { UnavailableError } from "../errors.ts";
+import { JobError, UnavailableError } from "../errors.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 
 const PAGE = 10_000;
@@ -21,6 +21,7 @@ export async function startUp(deps: JobDeps, registry: JobRegistry): Promise<voi
     const checkpoints = await deps.store.checkpoints(manifest.id);
     jobs.push(await catchUp(deps, registry, manifest, withKnownPins(checkpoints, known)));
   }
+  await removeStrays(deps, known);
   await Promise.all(jobs.map((job) => reapWorker(deps, job)));
   for (const job of jobs) {
     await deps.artifacts.sweep(job.id, [...job.record.checkpoints.values()]);
@@ -60,10 +61,20 @@ async function catchUp(
     }
     if (events.length < PAGE) break;
   }
-  if (manifest !== stored) await deps.store.put(manifest);
+  if (manifest !== stored) await putIfTaken(deps, manifest);
   const job = registry.adopt(manifest, [...checkpoints.values()]);
   if (manifest.seq === 0) announce(job);
   return job;
+}
+
+/** Writes a manifest. One that KV refuses for good keeps no other job, and no server, from its work. */
+async function putIfTaken({ store, logger }: JobDeps, manifest: JobManifest): Promise<void> {
+  try {
+    await store.put(manifest);
+  } catch (error) {
+    if (!(error instanceof JobError) || error instanceof UnavailableError) throw error;
+    logger.error("job {job}: cannot write: {error}", { job: manifest.id, error });
+  }
 }
 
 /** The first event of a job. */
@@ -81,6 +92,14 @@ function withKnownPins(
     ...record,
     pinned_by: record.pinned_by.filter((child) => known.has(child)),
   }));
+}
+
+/** Folders of submissions that were cut short: neither KV nor the log has ever had such a job. */
+async function removeStrays({ artifacts, log }: JobDeps, known: Set<string>): Promise<void> {
+  for (const job of await artifacts.folders()) {
+    if (known.has(job) || log.newest(job, ["newRun"]) !== null) continue;
+    await artifacts.removeJob(job);
+  }
 }
 
 async function reapWorker(deps: JobDeps, job: LiveJob): Promise<void> {

@@ -55,6 +55,8 @@ export interface ArtifactStore {
   /** Deletes checkpoint files (and temporary ones) that no record names. */
   sweep(job: string, records: CheckpointRecord[]): Promise<void>;
   removeJob(job: string): Promise<void>;
+  /** Jobs that have a folder, whether or not anything else knows them. */
+  folders(): Promise<string[]>;
 }
 
 /** Opens the files of the jobs in this data folder, and drops uploads of an earlier server. */
@@ -217,6 +219,10 @@ class FileArtifactStore implements ArtifactStore {
     }
     await sync(this.jobsDir);
     await Deno.remove(gone, { recursive: true });
+  }
+
+  async folders(): Promise<string[]> {
+    return (await namesIn(this.jobsDir)).filter((name) => name.startsWith("job-"));
   }
 
   /** Fills a folder aside and gives it its name only when it is complete and on disk. */

@@ -3,6 +3,7 @@ import type {
   CommandPayload,
   CommandResults,
 } from "../../runtime/protocol/commands.ts";
+import { clipText } from "../../runtime/protocol/clip_text.ts";
 import {
   type EventStamp,
   TRAINER_EVENT_TYPES,
@@ -167,7 +168,9 @@ export class StdioTrainerLink implements TrainerLink {
     if (waiting === undefined) return this.#warn(`a reply to ${reply.id}, which waits for none`);
     this.#replies.delete(reply.id);
     if (reply.ok) return waiting.resolve(reply.data as never);
-    waiting.reject(new CommandFailedError(`${reply.error}`, `${reply.detail}`));
+    waiting.reject(
+      new CommandFailedError(`${reply.error}`, clipText(`${reply.detail}`, REFUSAL_TEXT)),
+    );
   }
 
   #hand(received: ReceivedEvent): void {
@@ -198,6 +201,8 @@ export class StdioTrainerLink implements TrainerLink {
   }
 }
 
+/** Characters of a refusal that are kept: it goes into a receipt, and KV's values are small. */
+const REFUSAL_TEXT = 4_000;
 const TRUNCATED = " … (truncated)";
 
 interface ReceivedReply {

@@ -8,6 +8,7 @@ import {
   type ReplayCommand,
   TRAJECTORY_COMMANDS,
 } from "../protocol/commands.ts";
+import { clipText } from "../protocol/clip_text.ts";
 import { CheckpointError } from "../checkpoints/checkpoint_error.ts";
 import { CommandError } from "./command_error.ts";
 import { loadCkpt } from "./handlers/load_ckpt.ts";
@@ -80,7 +81,8 @@ export class CommandRouter {
       if (changesTrajectory(cmd)) await channel.durable(announced);
       channel.reply(id, { ...at ?? {}, ...result });
     } catch (error) {
-      channel.fail(id, codeOf(error), error instanceof Error ? error.message : String(error));
+      const detail = error instanceof Error ? error.message : String(error);
+      channel.fail(id, codeOf(error), clipText(detail, 2_000));
     }
   }
 

@@ -75,6 +75,20 @@ Deno.test("modules that fail: each fails its own job with the module's own words
     const top = 'queueMicrotask(() => void Promise.reject(new Error("adrift")));';
     assertEquals((await failureOf(server, moduleWith({ top }))).message, "adrift");
   });
+  await t.step("throws in a timer", async () => {
+    const top = 'setTimeout(() => { throw new Error("too late"); }, 1);';
+    const error = await failureOf(server, moduleWith({ top }));
+    assertEquals([error.message, error.phase, error.cause], ["too late", "module", "error"]);
+    assertStringIncludes(error.stack ?? "", "module.ts:4:");
+  });
+  await t.step("says more than anybody reads", async () => {
+    const error = await failureOf(
+      server,
+      moduleWith({ top: 'throw new Error("x".repeat(5_000_000));' }),
+    );
+    assertEquals(error.phase, "import");
+    assert(error.message.length < 10_000 && (error.stack ?? "").length < 10_000);
+  });
   await t.step("calls Deno.exit()", async () => {
     const error = await failureOf(server, moduleWith({ loss: "if (calls === 5) Deno.exit(0);" }));
     assertEquals(error.cause, "exit");

@@ -179,3 +179,40 @@ Deno.test("a job whose last worker cannot be proven gone fails, and gets no seco
   const { state, error, attempt } = await fixture.jobs.get(id);
   assertEquals([state, error!.cause, attempt], ["failed", "reap", 1]);
 });
+
+Deno.test("an error of any length fails its job, and the next server has it", async () => {
+  await using fixture = await SupervisorFixture.open();
+  fixture.launcher.script = {
+    beforeStep: () => {
+      throw new Error("x".repeat(200_000));
+    },
+  };
+  const { id } = await fixture.submit(LONG);
+  const { error } = await fixture.untilState(id, "failed");
+  assert(error!.message.startsWith("xxx") && error!.message.length < 10_000);
+  await fixture.restart();
+  assertEquals((await fixture.jobs.get(id)).error, error);
+});
+
+Deno.test("createSupervisor() begins though KV refuses what the log says of a job", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const [held, other] = [await fixture.submit(LONG), await fixture.submit(LONG)];
+  await fixture.untilState(held.id, "completed");
+  await fixture.untilState(other.id, "completed");
+  const refused = { config: { lr: "x".repeat(200_000) }, job: held.id, ts: 1 };
+  const { id: job, session } = held;
+  const data = JSON.stringify(refused);
+  fixture.log.append({ job, session, type: "config_changed", take: 1, step: 80, data });
+  await fixture.crash();
+  const states = [held, other].map(async ({ id }) => (await fixture.jobs.get(id)).state);
+  assertEquals(await Promise.all(states), ["completed", "completed"]);
+});
+
+Deno.test("createSupervisor() removes folders of jobs that never came to be, and no other", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const { id } = await fixture.submit(LONG);
+  await fixture.untilState(id, "completed");
+  await fixture.artifacts.createJob("job-stray", "export default {};", [], []);
+  await fixture.crash();
+  assertEquals(await fixture.artifacts.folders(), [id]);
+});
