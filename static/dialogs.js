@@ -23,7 +23,13 @@ export function startDialogs() {
 /** @param {string} id */
 export function openDialog(id) {
   const dialog = document.getElementById(id);
-  if (dialog instanceof HTMLDialogElement && !dialog.open) dialog.showModal();
+  if (!(dialog instanceof HTMLDialogElement) || dialog.open) return;
+  dialog.showModal();
+  // A form is met at its first field; one without fields at the button that closes it.
+  const first = dialog.querySelector(
+    ".form-body :is(input:checked, select, input:not([type=radio]))",
+  );
+  if (first instanceof HTMLElement) first.focus();
 }
 
 /** Closes every open menu but the one that holds `inside`. @param {Element | null} inside */
