@@ -14,7 +14,7 @@ Deno.test("deno task demo trains, forks, merges, tests all on the same samples, 
   const text = new TextDecoder().decode(stdout);
   assertEquals(code, 0, text + new TextDecoder().decode(stderr));
   assertMatch(text, /Dashboard: http:\/\/127\.0\.0\.1:\d+/);
-  assertMatch(text, /^baseline {2}running {2}step \d+\/2000 {2}epoch \d+\/100 {2}loss/m);
+  assertMatch(text, /^baseline {2}\w+ {2}step \d+\/2000 {2}epoch \d+\/100 {2}loss/m);
   assertMatch(text, /^baseline +— +2000 +\d\.\d+ +9[5-9]\.\d+%$/m);
   assertMatch(text, /^hardest +baseline +\d+ +\d\.\d+ +\d+\.\d+%$/m);
   assertMatch(text, /^rest +baseline +\d+ +\d\.\d+ +\d+\.\d+%$/m);
