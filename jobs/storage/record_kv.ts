@@ -30,8 +30,14 @@ type Envelope = { v: number; op: string; value: unknown };
 export class RecordKv {
   constructor(readonly kv: Deno.Kv, readonly timeoutMs: number) {}
 
+  /** Nothing is under a key that is longer than keys can be. */
   async get<T>(key: Deno.KvKey, schema: z.ZodType<T>): Promise<StoredRecord<T> | null> {
-    return open(await this.#limited(this.kv.get<Envelope>(key)), schema);
+    try {
+      return open(await this.#limited(this.kv.get<Envelope>(key)), schema);
+    } catch (error) {
+      if (isTooLarge(error)) return null;
+      throw error;
+    }
   }
 
   /** At most 10 keys. */
@@ -50,8 +56,11 @@ export class RecordKv {
   ): AsyncGenerator<StoredRecord<T>> {
     const entries = this.kv.list<Envelope>(selector, { reverse });
     for (;;) {
-      const next = await this.#limited(entries.next());
-      if (next.done) return;
+      const next = await this.#limited(entries.next()).catch((error) => {
+        if (isTooLarge(error)) return null;
+        throw error;
+      });
+      if (next === null || next.done) return;
       const record = open(next.value, schema);
       if (record) yield record;
     }
@@ -74,10 +83,7 @@ export class RecordKv {
     try {
       return (await this.#limited(atomic.commit())).ok || await this.#wasWritten(op, writes);
     } catch (error) {
-      if (error instanceof TypeError && error.message.includes("too large")) {
-        throw tooLarge(writes, error);
-      }
-      throw error;
+      throw isTooLarge(error) ? tooLarge(writes, error) : error;
     }
   }
 
@@ -126,6 +132,11 @@ function open<T>(
   throw new Error(`the record ${entry.key.join("/")} (version ${entry.value.v}) cannot be read`, {
     cause: parsed.error,
   });
+}
+
+/** Deno KV refuses a key or a value for its size. */
+function isTooLarge(error: unknown): error is TypeError {
+  return error instanceof TypeError && error.message.includes("too large");
 }
 
 function tooLarge(writes: readonly RecordWrite[], cause: TypeError): Error {

@@ -54,6 +54,15 @@ type Criterion = (store: JobStore) => Promise<void>;
 
 /** Each criterion by the name its test gets. */
 export const JOB_STORE_CRITERIA: Record<string, Criterion> = {
+  "nothing is under an id of any length, and nothing fails": async (store) => {
+    const endless = "a".repeat(5_000);
+    assertEquals(await store.get(endless), null);
+    assertEquals(await store.ofSession(endless), []);
+    assertEquals(await store.receipt("job-1", endless), null);
+    assertEquals(await store.checkpoints(endless), []);
+    assertEquals(await idsOf(store, { session: endless, limit: 5 }), []);
+    assertEquals(await idsOf(store, { project: endless, limit: 5 }), []);
+  },
   "create() and get() give the manifest back, whole": async (store) => {
     const job = manifest({
       spawn: { kind: "merge", strategy: "weighted", params: { weights: [1, 2] } },
