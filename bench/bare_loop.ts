@@ -6,6 +6,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { chooseBackend } from "../runtime/backends/choose.ts";
+import { asDataset } from "../runtime/data/sample_dataset.ts";
 import { DEFAULT_JOB_CONFIG } from "../runtime/protocol/job_config.ts";
 import mlp from "./jobs/mlp.ts";
 
@@ -15,12 +16,13 @@ const [warmUpSteps, steps] = Deno.args.map(Number) as [number, number];
 await chooseBackend("auto", 1);
 const model = await mlp.model() as tf.LayersModel;
 const optimizer = mlp.optimizer();
-const { train } = await mlp.data({
+const data = await mlp.data({
   file: (name) => Promise.reject(new Error(`there is no file ${name}`)),
   seed: 1,
   config: DEFAULT_JOB_CONFIG,
   log: () => {},
 });
+const train = asDataset(data.train);
 
 const batches: { xs: tf.Tensor; ys: tf.Tensor }[] = [];
 for (let first = 0; first + BATCH_SIZE <= train.length; first += BATCH_SIZE) {

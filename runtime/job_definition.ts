@@ -1,6 +1,6 @@
 /** What a job module exports by default, and what its functions are given. */
 import type * as tf from "@tensorflow/tfjs";
-import type { Dataset } from "./data/dataset.ts";
+import type { AnyDataset } from "./data/sample_dataset.ts";
 import type { Metrics } from "./metrics/metric.ts";
 import type { JobConfig, PartialJobConfig } from "./protocol/job_config.ts";
 import type { Schedule } from "./training/schedules.ts";
@@ -48,14 +48,17 @@ export interface JobContext {
   log(...parts: unknown[]): void;
 }
 
-/** Data of a job: map-style datasets. `val` and `test` may be absent. */
+/**
+ * Data of a job: map-style datasets, each `{ length, batch(indices) }` or `{ length, sample(index, rng) }`.
+ * `val` and `test` may be absent.
+ */
 export interface JobData {
   /** What training draws from; selections pick positions in it. */
-  train: Dataset;
+  train: AnyDataset;
   /** What validation, and whatever decides during training, looks at. */
-  val?: Dataset | undefined;
+  val?: AnyDataset | undefined;
   /** What tests look at; nothing is ever decided by it, and every look is counted. */
-  test?: Dataset | undefined;
+  test?: AnyDataset | undefined;
 }
 
 /** A job: its model, its data and its training. */

@@ -14,7 +14,15 @@ export {
   type Model,
   type TensorOrRecord,
 } from "./job_definition.ts";
-export type { Batch, Dataset } from "./data/dataset.ts";
+export type { Batch, Dataset, Draw } from "./data/dataset.ts";
+export type {
+  Sample,
+  SampleRandom,
+  SampleSource,
+  SampleTensor,
+  SampleValues,
+} from "./data/sample.ts";
+export { type AnyDataset, defineDataset } from "./data/sample_dataset.ts";
 export type { JobConfig, PartialJobConfig } from "./protocol/job_config.ts";
 export { csv, type CsvOptions } from "./data/csv.ts";
 export { split, type SplitFractions, type SplitOptions, type Splits } from "./data/split.ts";

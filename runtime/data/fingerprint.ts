@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { readValues } from "../backends/tensor_view.ts";
 import type { TensorOrRecord } from "../job_definition.ts";
+import { CheckedDataset } from "./checked_dataset.ts";
 import type { Dataset } from "./dataset.ts";
 import { SubsetView } from "./subset.ts";
 
@@ -24,13 +25,20 @@ export async function datasetHash(
   for (const [name, dataset] of Object.entries({ train, val, test })) {
     if (!dataset) continue;
     parts.push(text(`${name} ${dataset.length};`));
-    if (dataset instanceof SubsetView) parts.push(text("of;"), bytesOf(dataset.indices));
+    const members = membersOf(dataset);
+    if (members !== null) parts.push(text("of;"), bytesOf(members));
     const batch = await dataset.batch(spread(dataset.length));
     parts.push(...contentOf("xs", batch.xs), ...contentOf("ys", batch.ys));
     tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
   }
   const hash = await crypto.subtle.digest("SHA-256", concat(parts));
   return new Uint8Array(hash).toHex();
+}
+
+/** Which samples of a larger dataset these are; null where it is no view. */
+function membersOf(dataset: Dataset): Int32Array | null {
+  if (dataset instanceof CheckedDataset) return membersOf(dataset.base);
+  return dataset instanceof SubsetView ? dataset.indices : null;
 }
 
 function spread(length: number): Int32Array {

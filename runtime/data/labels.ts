@@ -11,6 +11,7 @@ const ROWS_AT_ONCE = 1024;
  * @throws {TypeError} when `batch()` answers with a promise, or targets are no classes.
  */
 export function labelsOf(dataset: Dataset): Int32Array {
+  if (dataset.labels !== undefined) return dataset.labels;
   const labels = new Int32Array(dataset.length);
   for (let first = 0; first < dataset.length; first += ROWS_AT_ONCE) {
     const count = Math.min(ROWS_AT_ONCE, dataset.length - first);

@@ -1,6 +1,7 @@
 import { keyedStream } from "../determinism/rng.ts";
 import type { Dataset } from "./dataset.ts";
 import { labelsOf } from "./labels.ts";
+import { type AnyDataset, asDataset } from "./sample_dataset.ts";
 import { subset, type SubsetView } from "./subset.ts";
 
 /** Share of the samples in each split, each in [0, 1], together at most 1. */
@@ -33,7 +34,12 @@ const NAMES = ["train", "val", "test"] as const;
  * @throws {RangeError} for fractions out of range, or one that leaves its split without a sample.
  * @throws {TypeError} when `stratify` finds no classes.
  */
-export function split(dataset: Dataset, fractions: SplitFractions, options: SplitOptions): Splits {
+export function split(
+  samples: AnyDataset,
+  fractions: SplitFractions,
+  options: SplitOptions,
+): Splits {
+  const dataset = asDataset(samples);
   const shares = NAMES.map((name) => checkedFraction(name, fractions[name] ?? 0));
   const total = shares.reduce((sum, share) => sum + share, 0);
   if (total > 1 + 1e-9) {

@@ -1,4 +1,5 @@
-import type { Batch, Dataset } from "./dataset.ts";
+import type { Batch, Dataset, Draw } from "./dataset.ts";
+import { type AnyDataset, asDataset } from "./sample_dataset.ts";
 
 /** Some samples of a dataset, in a given order. `indices` are positions in `base`. */
 export class SubsetView implements Dataset {
@@ -15,9 +16,14 @@ export class SubsetView implements Dataset {
     return this.indices.length;
   }
 
+  /** Those of `base`, in this order. */
+  get labels(): Int32Array | undefined {
+    return this.base.labels && at(this.base.labels, this.indices);
+  }
+
   /** Samples by their position in this view. @throws {RangeError} for one that there is not. */
-  batch(indices: Int32Array): Batch | Promise<Batch> {
-    return this.base.batch(at(this.indices, indices));
+  batch(indices: Int32Array, draw?: Draw): Batch | Promise<Batch> {
+    return this.base.batch(at(this.indices, indices), draw);
   }
 }
 
@@ -27,7 +33,11 @@ export class SubsetView implements Dataset {
  *
  * @throws {RangeError} for an index that the dataset does not have.
  */
-export function subset(dataset: Dataset, indices: Int32Array | readonly number[]): SubsetView {
+export function subset(
+  samples: AnyDataset,
+  indices: Int32Array | readonly number[],
+): SubsetView {
+  const dataset = asDataset(samples);
   const positions = Int32Array.from(indices);
   const wrong = Array.from(indices).find((index) =>
     !Number.isInteger(index) || index < 0 || index >= dataset.length

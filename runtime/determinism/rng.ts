@@ -8,7 +8,8 @@ export type Purpose =
   | "command"
   | "split"
   | "selection"
-  | "setup";
+  | "setup"
+  | "sample";
 
 /** Raised when the same seed begins to draw other numbers; checkpoints hold it. */
 export const NUMERICS_VERSION = 1;
@@ -24,6 +25,7 @@ const PURPOSE_KEYS: Record<Purpose, number> = {
   split: 7,
   selection: 8,
   setup: 9,
+  sample: 10,
 };
 
 /**

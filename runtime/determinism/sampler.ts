@@ -73,6 +73,17 @@ export class Sampler {
     return { indices, epoch, batch, endsEpoch };
   }
 
+  /** A sampler of its own that stands where this one does. */
+  ahead(): Sampler {
+    return new Sampler({
+      indices: this.#indices,
+      batchSize: this.#batchSize,
+      seed: this.#seed,
+      policy: this.#policy,
+      state: this.capture(),
+    });
+  }
+
   /** Where it stands. */
   capture(): SamplerState {
     return { epoch: this.#epoch, cursor: this.#cursor };

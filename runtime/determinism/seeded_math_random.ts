@@ -1,3 +1,4 @@
+import { ownStream } from "./own_stream.ts";
 import type { RandomStream } from "./rng.ts";
 
 /** The hold on a replaced `Math.random`. */
@@ -11,12 +12,12 @@ export interface SeededRandom {
 /**
  * Replaces `Math.random` by a stream, so that TensorFlow.js's initializers and dropout and a
  * module's own draws repeat. `crypto.getRandomValues` and `crypto.randomUUID` are left alone: who
- * asks for secrets must get them.
+ * asks for secrets must get them. Work inside `withOwnStream` draws from its own stream.
  */
 export function installSeededRandom(initial: RandomStream): SeededRandom {
   const original = Math.random;
   let current = initial;
-  Math.random = () => current.next();
+  Math.random = () => (ownStream() ?? current).next();
   return {
     rekey: (stream) => void (current = stream),
     uninstall: () => void (Math.random = original),

@@ -31,6 +31,8 @@ const fields = {
     .describe("steps between validations; 0 validates by epochs alone"),
   dataOrderPolicy: DataOrderPolicy
     .describe("order of training samples: shuffled each epoch, shuffled once, or as they are"),
+  prefetch: z.number().int().min(0).max(64)
+    .describe("training batches prepared ahead; never changes a result"),
   testAfter: z.boolean().describe("test on the test split when the budget is spent"),
   onNonFinite: NonFinitePolicy.describe("what a NaN or infinite loss does, its update left out"),
 } as const;
@@ -60,6 +62,7 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   valEveryNEpochs: 1,
   valEveryNSteps: 0,
   dataOrderPolicy: "epoch_reseed",
+  prefetch: 2,
   testAfter: false,
   onNonFinite: "pause",
 };

@@ -1,14 +1,18 @@
 import { toFileUrl } from "@std/path";
 import type * as tf from "@tensorflow/tfjs";
+import { CheckedDataset } from "../data/checked_dataset.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { datasetHash } from "../data/fingerprint.ts";
+import { asDataset } from "../data/sample_dataset.ts";
 import { keyedStream } from "../determinism/rng.ts";
 import type { SeededRandom } from "../determinism/seeded_math_random.ts";
+import type { SampleSource } from "../data/sample.ts";
 import type { JobContext, JobData, JobDefinition } from "../job_definition.ts";
 import type { LaunchContext } from "../protocol/commands.ts";
 import {
   completeConfig,
   type JobConfig,
+  JobConfigError,
   parseModuleConfig,
   parseWireConfig,
 } from "../protocol/job_config.ts";
@@ -36,15 +40,45 @@ export async function loadJob(
   log: (message: string) => void,
 ): Promise<LoadedJob> {
   const definition = await PhaseError.in("import", () => importDefinition(context.module.path));
-  const config = await PhaseError.in("config", () => effectiveConfig(definition, context));
+  return await buildJob(definition, { context, random, log, file: postedFile(context) });
+}
+
+/** What a definition is built with. */
+export interface JobSurroundings {
+  context: Pick<LaunchContext, "config" | "membership_seed"> & Partial<LaunchContext>;
+  random: SeededRandom;
+  /** Takes the lines of `ctx.log`. */
+  log: (message: string) => void;
+  /** Reads the files of `ctx.file`. */
+  file: JobContext["file"];
+}
+
+/**
+ * Builds a definition's data, model and optimizer, each with its own random stream.
+ *
+ * @throws {PhaseError} that names the phase which failed and keeps the definition's own error.
+ */
+export async function buildJob(
+  given: Partial<JobDefinition>,
+  { context, random, log, file }: JobSurroundings,
+): Promise<LoadedJob> {
+  const definition = await PhaseError.in("import", () => checkedDefinition(given));
+  const config = await PhaseError.in("config", () => effectiveConfig(definition, context.config));
+  const ctx: JobContext = {
+    seed: context.membership_seed ?? config.seed,
+    config,
+    log: (...parts) => log(parts.map(String).join(" ")),
+    file,
+  };
   const phase = (name: "setup" | "init", key: number) =>
     random.rekey(keyedStream(config.seed, name, key));
 
   phase("setup", 0);
   const data = await PhaseError.in(
     "data",
-    async () => checkedSplits(await definition.data(jobContext(context, config, log))),
+    async () => checkedSplits(await definition.data(ctx), config.seed),
   );
+  await PhaseError.in("config", () => checkBatchSize(definition, context, data.train.length));
   phase("init", 0);
   const handle = await PhaseError.in("model", async () => modelHandle(await definition.model()));
   phase("init", 1);
@@ -63,7 +97,26 @@ export async function loadJob(
     metrics,
   });
   phase("setup", 1);
-  return { definition, run, datasetHash: await datasetHash(data.train, data.val, data.test) };
+  const hash = await PhaseError.in("data", () => datasetHash(data.train, data.val, data.test));
+  return { definition, run, datasetHash: hash };
+}
+
+/**
+ * A batch size that somebody wrote must fit the data. A default may be larger, and a child's
+ * selection smaller: a step then takes what there is.
+ */
+function checkBatchSize(
+  { config }: JobDefinition,
+  context: JobSurroundings["context"],
+  samples: number,
+): void {
+  const begins = (context.start?.from ?? "scratch") === "scratch" && (context.run_gen ?? 1) === 1;
+  const asked = context.config["batch_size"] ?? config?.batchSize;
+  if (!begins || typeof asked !== "number" || asked <= samples) return;
+  throw new JobConfigError(
+    "batch_size",
+    `config.batch_size: ${asked} is larger than the ${samples} training samples`,
+  );
 }
 
 /** A new optimizer as the module makes it. */
@@ -80,9 +133,13 @@ function scheduleOf({ schedule }: JobDefinition): Schedule | null {
   return typeof schedule === "function" ? { lrAt: schedule } : schedule;
 }
 
-async function importDefinition(path: string): Promise<JobDefinition> {
+async function importDefinition(path: string): Promise<Partial<JobDefinition>> {
   const url: string = toFileUrl(path).href;
   const { default: definition } = await import(url) as { default?: Partial<JobDefinition> };
+  return definition!;
+}
+
+function checkedDefinition(definition: Partial<JobDefinition> | null | undefined): JobDefinition {
   if (definition === null || typeof definition !== "object") {
     throw new TypeError("the module's default export must be what defineJob({ ... }) returns");
   }
@@ -95,45 +152,39 @@ async function importDefinition(path: string): Promise<JobDefinition> {
   return definition as JobDefinition;
 }
 
-function effectiveConfig(definition: JobDefinition, context: LaunchContext): JobConfig {
-  return completeConfig(
-    parseModuleConfig({ ...definition.config }),
-    parseWireConfig(context.config),
-  );
+function effectiveConfig(
+  definition: JobDefinition,
+  overrides: Record<string, unknown>,
+): JobConfig {
+  return completeConfig(parseModuleConfig({ ...definition.config }), parseWireConfig(overrides));
 }
 
-function jobContext(
-  context: LaunchContext,
-  config: JobConfig,
-  log: (message: string) => void,
-): JobContext {
+/** Reads what was posted with the job, and names it when somebody asks for something else. */
+function postedFile(context: LaunchContext): JobContext["file"] {
   const paths = new Map(context.files.map(({ name, path }) => [name, path]));
-  return {
-    seed: context.membership_seed ?? config.seed,
-    config,
-    log: (...parts) => log(parts.map(String).join(" ")),
-    file: (name) => {
-      const path = paths.get(name);
-      if (path === undefined) {
-        const there = paths.size === 0 ? "none" : [...paths.keys()].join(", ");
-        throw new Error(`no file "${name}" was posted with the job; posted: ${there}`);
-      }
-      return Deno.readFile(path);
-    },
+  return (name) => {
+    const path = paths.get(name);
+    if (path === undefined) {
+      const there = paths.size === 0 ? "none" : [...paths.keys()].join(", ");
+      throw new Error(`no file "${name}" was posted with the job; posted: ${there}`);
+    }
+    return Deno.readFile(path);
   };
 }
 
-function checkedSplits(data: Partial<JobData> | null): Splits {
+function checkedSplits(data: Partial<JobData> | null, seed: number): Splits {
   const split = (name: "train" | "val" | "test"): Dataset | null => {
     const dataset = data?.[name];
     if (dataset === undefined || dataset === null) return null;
-    const { length, batch } = dataset;
-    if (!Number.isInteger(length) || length < 0 || typeof batch !== "function") {
+    const { length, batch, sample }: Partial<Dataset & SampleSource> = dataset;
+    const answers = typeof batch === "function" || typeof sample === "function";
+    if (!Number.isInteger(length) || length! < 0 || !answers) {
       throw new TypeError(
-        `data().${name} must be a dataset: { length, batch(indices) }, such as tensorDataset(xs, ys)`,
+        `data().${name} must be a dataset: { length, batch(indices) } or ` +
+          `{ length, sample(index, rng) }, such as tensorDataset(xs, ys)`,
       );
     }
-    return length === 0 ? null : dataset;
+    return length === 0 ? null : new CheckedDataset(`data().${name}`, asDataset(dataset), seed);
   };
   const train = split("train");
   if (train === null) {

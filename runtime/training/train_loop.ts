@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { BatchFeed } from "../data/batch_feed.ts";
 import { type BatchGradients, batchGradients } from "./gradients.ts";
 import { l2Norm } from "./norms.ts";
 import { type StepOutcome, trainStep } from "./train_step.ts";
@@ -29,6 +30,7 @@ export async function trainLoop(
   run: TrainingRun,
   hooks: LoopHooks,
 ): Promise<"max_steps" | "max_epochs" | "left"> {
+  using feed = new BatchFeed(run);
   while (true) {
     if (await hooks.gate() === "leave") return "left";
     const spent = run.spent;
@@ -38,9 +40,7 @@ export async function trainLoop(
     const batches: BatchGradients[] = [];
     let endsEpoch = false;
     while (batches.length < run.config.accumulateSteps && !endsEpoch) {
-      const drawn = run.sampler.next();
-      run.enterPhase("data", drawn.epoch, drawn.batch);
-      const batch = await run.data.train.batch(drawn.indices);
+      const { drawn, batch } = await feed.next();
       run.enterPhase("step", run.axisStep, batches.length);
       batches.push(batchGradients(run, batch));
       tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
