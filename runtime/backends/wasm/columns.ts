@@ -27,39 +27,72 @@ export function gatherColumns(
   first: number,
   count: number,
 ): void {
-  const { batch, channelsIn, input: [depth, height, width], filter, dilation } = window;
-  const [outDepth, outHeight, outWidth] = window.output;
-  const strideWidth = window.stride[2];
+  const { batch, channelsIn, input: [depth, height, width], filter, dilation, pad } = window;
+  const channelSize = batch * depth * height * width;
+  const rows = new Int32Array(count);
   let to = 0;
   for (let tapZ = 0; tapZ < filter[0]; tapZ++) {
-    const shiftZ = tapZ * dilation[0] - window.pad[0];
     for (let tapY = 0; tapY < filter[1]; tapY++) {
-      const shiftY = tapY * dilation[1] - window.pad[1];
+      const shiftZ = tapZ * dilation[0] - pad[0];
+      rowsUnderTap(window, shiftZ, tapY * dilation[1] - pad[1], first, rows);
       for (let tapX = 0; tapX < filter[2]; tapX++) {
-        const shiftX = tapX * dilation[2] - window.pad[2];
-        const [start, end] = insideLine(window, shiftX);
+        const shift = tapX * dilation[2] - pad[2];
         for (let channel = 0; channel < channelsIn; channel++) {
-          for (let line = first; line < first + count; line++, to += outWidth) {
-            const plane = Math.floor(line / outHeight);
-            const y = (line - plane * outHeight) * window.stride[1] + shiftY;
-            const image = Math.floor(plane / outDepth);
-            const z = (plane - image * outDepth) * window.stride[0] + shiftZ;
-            if (z < 0 || z >= depth || y < 0 || y >= height || start >= end) {
-              columns.fill(0, to, to + outWidth);
-              continue;
-            }
-            let from = (((channel * batch + image) * depth + z) * height + y) * width + shiftX +
-              start * strideWidth;
-            for (let at = to; at < to + start; at++) columns[at] = 0;
-            for (let at = to + start; at < to + end; at++, from += strideWidth) {
-              columns[at] = x[from]!;
-            }
-            for (let at = to + end; at < to + outWidth; at++) columns[at] = 0;
-          }
+          to = gatherRows(window, x, channel * channelSize, rows, shift, columns, to);
         }
       }
     }
   }
+}
+
+/**
+ * Which row of the input a tap sees from each line, counted over all images and planes; -1 where it
+ * sees padding.
+ *
+ * @param shiftZ Planes from a line to what the tap sees.
+ * @param shiftY Rows, likewise.
+ * @param first The first line.
+ * @param rows Written: one row a line.
+ */
+function rowsUnderTap(
+  { input: [depth, height], output: [outDepth, outHeight], stride }: Window,
+  shiftZ: number,
+  shiftY: number,
+  first: number,
+  rows: Int32Array,
+): void {
+  for (let at = 0; at < rows.length; at++) {
+    const plane = Math.floor((first + at) / outHeight);
+    const image = Math.floor(plane / outDepth);
+    const y = (first + at - plane * outHeight) * stride[1] + shiftY;
+    const z = (plane - image * outDepth) * stride[0] + shiftZ;
+    const outside = z < 0 || z >= depth || y < 0 || y >= height;
+    rows[at] = outside ? -1 : (image * depth + z) * height + y;
+  }
+}
+
+/** Writes what a tap sees of one channel, line by line; returns where the next column row begins. */
+function gatherRows(
+  window: Window,
+  x: Float32Array,
+  channel: number,
+  rows: Int32Array,
+  shift: number,
+  columns: Float32Array,
+  start: number,
+): number {
+  const { input: [, , width], output: [, , outWidth], stride: [, , step] } = window;
+  const [from, end] = insideLine(window, shift);
+  const isPadded = from > 0 || end < outWidth;
+  let to = start;
+  for (let line = 0; line < rows.length; line++, to += outWidth) {
+    const row = rows[line]!;
+    if (row === -1 || isPadded) columns.fill(0, to, to + outWidth);
+    if (row === -1) continue;
+    let source = channel + row * width + shift + from * step;
+    for (let at = to + from; at < to + end; at++, source += step) columns[at] = x[source]!;
+  }
+  return to;
 }
 
 /**
