@@ -129,6 +129,16 @@ export const ALLOWED: Record<JobState, readonly JobAction[]> = {
   failed: ["rewind", "test", "checkpoint", "fork", "merge", "delete"],
 };
 
+const NEEDS_MODEL: readonly JobAction[] = ["test", "checkpoint", "fork", "merge"];
+
+/** What a job in this state takes: a queued or ended one needs a checkpoint for what needs a model. */
+export function actionsOf(state: JobState, hasCheckpoint: boolean): readonly JobAction[] {
+  const actions = ALLOWED[state];
+  if (state === "queued" && hasCheckpoint) return [...actions, ...NEEDS_MODEL];
+  if (!ENDED.has(state) || hasCheckpoint) return actions;
+  return actions.filter((action) => action !== "rewind" && !NEEDS_MODEL.includes(action));
+}
+
 const count = z.number().int().min(0);
 
 /** A selection as a manifest holds it: a long index list is a file named by its SHA-256. */
@@ -158,7 +168,7 @@ export const JobManifest = z.strictObject({
   session: z.string(),
   project: z.string(),
   run_name: z.string(),
-  kind: z.enum(["root", "fork", "merge"]),
+  kind: z.enum(["root", "fork", "merge", "attached"]),
   state: JobState,
   /** What the job heads for when it is in no end state: recovery restores it. */
   goal: z.enum(["running", "paused", "parked", "stopped"]),
@@ -205,6 +215,18 @@ export const JobManifest = z.strictObject({
   metrics: z.strictObject({ last: JobFigures, best: JobFigures }),
   /** How many times the test split was looked at. */
   test_looks: count,
+  /** What is known of the script that trains it; only where one does. */
+  attached: z.strictObject({
+    /** SHA-256 of what only the script's trainer knows. */
+    claim: z.string(),
+    /** The attempt that the script is; a later one is a worker of the server's. */
+    run_gen: z.number().int().min(1),
+    script: z.string(),
+    /** Whether it gave a module that builds the same run. */
+    rebuilds: z.boolean(),
+    capabilities: z.array(z.string()),
+    version: z.string(),
+  }).optional(),
   error: z.strictObject({
     message: z.string(),
     stack: z.string().nullable(),

@@ -3,28 +3,16 @@ import {
   COMMAND_PAYLOADS,
   type CommandName,
 } from "../../runtime/protocol/commands.ts";
+import { assertAllowed } from "./assert_allowed.ts";
 import type { Attempt } from "./attempt.ts";
 import { raisedBudget } from "./budget.ts";
 import type { ControlRequest } from "../control_plane.ts";
 import { CommandFailedError, NotFoundError } from "../errors.ts";
-import { ALLOWED, type CheckpointRecord, ENDED, type JobAction, LIVE } from "../job.ts";
+import { type CheckpointRecord, ENDED, LIVE } from "../job.ts";
 import type { LiveJob } from "./live_job.ts";
 
 /** What a control call answers beside its receipt. */
 export type Outcome = { applied_at_step: number } & Record<string, unknown>;
-
-/** What a queued job takes once it has a checkpoint of its own. */
-const NEEDS_MODEL: ReadonlySet<JobAction> = new Set(["test", "checkpoint", "fork", "merge"]);
-
-/** @throws {StateConflictError} when the job's state does not take the action. */
-export function assertAllowed(job: LiveJob, action: JobAction): void {
-  const needsModel = NEEDS_MODEL.has(action);
-  const hasModel = job.record.checkpoints.size > 0;
-  const allowed = job.state === "queued" && needsModel
-    ? hasModel
-    : ALLOWED[job.state].includes(action) && (hasModel || !needsModel || !ENDED.has(job.state));
-  if (!allowed) throw job.conflict(action);
-}
 
 type RequestOf<C extends ControlRequest["command"]> = Extract<ControlRequest, { command: C }>;
 

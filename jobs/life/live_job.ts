@@ -1,8 +1,9 @@
 import { type Attempt, launchAttempt } from "./attempt.ts";
 import { Changes } from "./changes.ts";
-import { CommandFailedError, StateConflictError, UnavailableError } from "../errors.ts";
-import { ALLOWED, ENDED, type JobManifest, type JobState, LIVE } from "../job.ts";
+import { CommandFailedError, UnavailableError } from "../errors.ts";
+import { ENDED, type JobManifest, type JobState, LIVE } from "../job.ts";
 import type { JobRecord, TransitionFacts } from "./job_record.ts";
+import { lastSave } from "./last_save.ts";
 import type { WorkerExit } from "../workers/launcher.ts";
 import { ServeWorker } from "./serve_worker.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
@@ -56,6 +57,19 @@ export class LiveJob extends Changes {
     return kind === "merge" && goal === "parked" && this.record.checkpoints.size === 0;
   }
 
+  /** Whether its training takes one of the server's slots. */
+  protected get usesSlot(): boolean {
+    return true;
+  }
+
+  /** Throws what stands against an action, whatever the state. */
+  assertTakes(_action: JobAction): void {}
+
+  /** Whether the file of a checkpoint that was just announced is there. */
+  hasFile(_checkpoint: CheckpointRecord): boolean {
+    return true;
+  }
+
   /** Runs after everything that was enqueued before. */
   enqueue<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#commands.then(run);
@@ -79,8 +93,8 @@ export class LiveJob extends Changes {
     this.record.transition(to, reason, facts);
     this.#parkTimer?.();
     this.#parkTimer = null;
-    if (to === "running") training.take(this.id, this.record.manifest.owner);
-    if (to === "paused") {
+    if (to === "running" && this.usesSlot) training.take(this.id, this.record.manifest.owner);
+    if (to === "paused" && this.usesSlot) {
       training.release(this.id);
       this.#parkTimer = this.deps.timers.after(
         this.deps.options.parkAfterMs,
@@ -89,13 +103,6 @@ export class LiveJob extends Changes {
     }
     if (!LIVE.has(to)) this.#stopTimer?.();
     this.signal();
-  }
-
-  /** @throws {StateConflictError} that says what the state allows instead. */
-  conflict(action: string): StateConflictError {
-    const allowed = ALLOWED[this.state];
-    const message = `a ${this.state} job does not take ${action}; it takes ${allowed.join(", ")}`;
-    return new StateConflictError(this.id, this.state, allowed, message);
   }
 
   /** Waits for a slot, then launches a worker. */
@@ -198,21 +205,11 @@ export class LiveJob extends Changes {
     this.signal();
     const { attempt } = this;
     if (attempt?.ready && attempt.mode === "train" && !attempt.finished) {
-      await this.#lastSave(attempt, graceMs / 2);
+      await lastSave(this, attempt, graceMs / 2);
     }
     // Closing its line and TERM each have this long.
     await Promise.all([attempt?.release(graceMs / 4), this.serve.end(graceMs / 4)]);
     this.#stopTimer?.();
-  }
-
-  async #lastSave(attempt: Attempt, limitMs: number): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const cancel = this.deps.timers.after(limitMs, late.resolve);
-    const saved = attempt.send("save_ckpt", { reason: "shutdown" }).catch((error) => {
-      this.deps.logger.warn("job {job}: last save: {error}", { job: this.id, error });
-    });
-    await Promise.race([saved, late.promise]);
-    cancel();
   }
 
   async #begin(): Promise<void> {
@@ -244,7 +241,7 @@ export class LiveJob extends Changes {
     });
     this.attempt = attempt;
     this.#previous = attempt.ended;
-    this.inBackground(attempt.ended.then((exit) => this.#onEnd(attempt, exit)));
+    this.inBackground(attempt.ended.then((exit) => this.onEnd(attempt, exit)));
     if (this.closing) this.inBackground(attempt.release());
     if (record.manifest.goal === "stopped") this.enforceStop();
     this.signal();
@@ -260,7 +257,7 @@ export class LiveJob extends Changes {
     if (this.state === "starting") this.goTo("parked", "merged", { goal: "parked" });
   }
 
-  #onEnd(attempt: Attempt, exit: WorkerExit): void {
+  protected onEnd(attempt: Attempt, exit: WorkerExit): void {
     if (this.attempt === attempt) this.attempt = null;
     if (this.closing || attempt.released || !LIVE.has(this.state)) {
       if (this.state === "stopping" && !this.closing) this.goTo("stopped", "stopped");

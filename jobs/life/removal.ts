@@ -1,6 +1,6 @@
 import { unpin } from "../lineage/child_maker.ts";
 import { ConflictError } from "../errors.ts";
-import { ALLOWED } from "../job.ts";
+import { assertAllowed } from "./assert_allowed.ts";
 import type { JobRegistry } from "./job_registry.ts";
 import type { LiveJob } from "./live_job.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
@@ -33,7 +33,7 @@ export async function removeJob(
 }
 
 function assertRemovable(job: LiveJob): void {
-  if (!ALLOWED[job.state].includes("delete")) throw job.conflict("delete");
+  assertAllowed(job, "delete");
   const dependants = new Set(
     job.record.checkpoints.values().flatMap(({ pinned_by }) => pinned_by),
   );

@@ -4,7 +4,7 @@ import type { PartialJobConfig } from "../../runtime/protocol/job_config.ts";
 import type { Selection } from "../../runtime/protocol/selection.ts";
 import { architectureDifference } from "./architecture.ts";
 import type { Child, ChildMaker } from "./child_maker.ts";
-import { assertAllowed } from "../life/control_commands.ts";
+import { assertAllowed } from "../life/assert_allowed.ts";
 import type { ForkRequest, MergeRequest } from "../control_plane.ts";
 import { UnprocessableError } from "../errors.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";

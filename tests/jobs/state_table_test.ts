@@ -161,6 +161,24 @@ for (const [state, row] of Object.entries(TABLE) as [JobState, Row][]) {
   });
 }
 
+Deno.test("a job without a checkpoint says what it takes instead of what needs one", async () => {
+  await using fixture = await SupervisorFixture.open();
+  fixture.launcher.script = { onImport: () => Promise.reject(new Error("no import")) };
+  const { id } = await fixture.submit(FOREVER);
+  await fixture.untilState(id, "failed");
+  for (const command of ["fork", "test", "checkpoint", "rewind"]) {
+    const { message, allowed } = await assertRejects(
+      () => ask(fixture, id, command),
+      StateConflictError,
+    );
+    assertEquals(allowed, ["delete"]);
+    assertEquals(
+      message,
+      `a failed job without a checkpoint does not take ${command}; it takes delete`,
+    );
+  }
+});
+
 /** A job in this state, past its twelfth step where it trains for long. */
 async function bring(fixture: SupervisorFixture, state: JobState): Promise<string> {
   const particular: Partial<Record<JobState, Record<string, unknown>>> = {
