@@ -247,7 +247,7 @@ function bind(scope: string, idempotency: Idempotency | undefined): BoundKey | u
 }
 
 function summary(id: string, jobs: JobManifest[]): SessionSummary {
-  const root = jobs.find(({ kind }) => kind === "root") ?? jobs[0]!;
+  const root = jobs.find(({ parents }) => parents.length === 0) ?? jobs[0]!;
   return { id, project: root.project, root: root.id, jobs, created_at: root.created_at };
 }
 

@@ -57,7 +57,7 @@ export class Attempt {
     this.#worker = worker;
     worker.link.onEvent((received) => {
       onEvent(received, this);
-      this.#acknowledge(received.event);
+      this.#acknowledge(received);
     });
     this.ended = this.#end();
   }
@@ -93,10 +93,10 @@ export class Attempt {
   }
 
   /** Confirms at once what is no step, and steps now and then. */
-  #acknowledge({ type, event_seq }: TrainerEvent): void {
+  #acknowledge({ event: { type, event_seq }, complete = event_seq }: ReceivedEvent): void {
     if (type === "trainStep" && ++this.#steps < ACK_STEPS) return;
     this.#steps = 0;
-    this.#ackWanted = Math.max(this.#ackWanted, event_seq);
+    this.#ackWanted = Math.max(this.#ackWanted, complete);
     if (!this.#acking && this.#ackWanted > 0) this.#confirm();
   }
 

@@ -52,11 +52,12 @@ export async function launchContext(
   };
 }
 
-/** The root of a child's session; null for a root. */
+/** The root of a child's lineage; null for a root. A script may have several roots in a session. */
 async function rootOf({ store }: Deps, manifest: JobManifest): Promise<JobManifest | null> {
-  if (manifest.kind === "root") return null;
-  const jobs = await store.ofSession(manifest.session);
-  const root = jobs.find(({ kind }) => kind === "root");
+  if (manifest.parents.length === 0) return null;
+  const jobs = new Map((await store.ofSession(manifest.session)).map((job) => [job.id, job]));
+  let root: JobManifest | undefined = manifest;
+  while (root !== undefined && root.parents.length > 0) root = jobs.get(root.parents[0]!);
   if (root === undefined) throw new Error(`session ${manifest.session} has lost its root`);
   return root;
 }

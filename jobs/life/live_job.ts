@@ -1,7 +1,8 @@
 import { type Attempt, launchAttempt } from "./attempt.ts";
 import { Changes } from "./changes.ts";
 import { CommandFailedError, UnavailableError } from "../errors.ts";
-import { ENDED, type JobManifest, type JobState, LIVE } from "../job.ts";
+import { ENDED, LIVE } from "../job.ts";
+import type { CheckpointRecord, JobAction, JobManifest, JobState } from "../job.ts";
 import type { JobRecord, TransitionFacts } from "./job_record.ts";
 import { lastSave } from "./last_save.ts";
 import type { WorkerExit } from "../workers/launcher.ts";

@@ -18,7 +18,8 @@ type Reaction<T extends TrainerEventType> = (
 const REACTIONS: { readonly [T in TrainerEventType]?: Reaction<T> } = {
   session_started: onReady,
   checkpoint_saved: (job, event, _attempt, logged) => {
-    if (logged !== null) keepCheckpoint(job, checkpointOf(logged, event));
+    const checkpoint = logged && checkpointOf(logged, event);
+    if (checkpoint !== null && job.hasFile(checkpoint)) keepCheckpoint(job, checkpoint);
   },
   error: (_job, event, attempt) => {
     if (event.fatal) attempt.fatal = event;

@@ -33,7 +33,8 @@ export function indexKeys({ id, session, project, state, created_at }: Indexed):
 /** The names a manifest holds: every job's in its session, a root's in its project too. */
 export function nameKeys({ session, project, kind, run_name }: Named): Deno.KvKey[] {
   const inSession: Deno.KvKey = ["name", "session", session, run_name];
-  return kind === "root" ? [["name", "project", project, run_name], inSession] : [inSession];
+  const isRoot = kind === "root" || kind === "attached";
+  return isRoot ? [["name", "project", project, run_name], inSession] : [inSession];
 }
 
 const Position = z.tuple([z.number(), z.string()]);

@@ -4,20 +4,18 @@ import type {
   CommandResults,
 } from "../../runtime/protocol/commands.ts";
 import { clipText } from "../../runtime/protocol/clip_text.ts";
-import {
-  type EventStamp,
-  TRAINER_EVENT_TYPES,
-  type TrainerEvent,
-} from "../../runtime/protocol/events.ts";
-import { CommandFailedError } from "../errors.ts";
+import type { EventStamp, TrainerEvent } from "../../runtime/protocol/events.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { LineWriter } from "./line_writer.ts";
 import { OutputLog } from "./output_log.ts";
+import { isEvent, isReply, PendingReplies } from "./trainer_messages.ts";
 
 /** A protocol event as it arrived: parsed, and its JSON text for the log. */
 export interface ReceivedEvent {
   event: TrainerEvent;
   json: string;
+  /** Up to which event all have arrived, where they may come out of order; else this one. */
+  complete?: number;
 }
 
 /** One live trainer: commands go in, replies and events come out in the order they were written. */
@@ -50,13 +48,9 @@ export interface StdioLinkOptions {
   stderr: ReadableStream<Uint8Array>;
   /** Sees each line of standard error, whether it becomes an event or not. */
   onErrorLine?: (line: string) => void;
+  /** Tells lines of standard error that are nobody's business: they are dropped unseen. */
+  isNotice?: (line: string) => boolean;
   now?: () => number;
-}
-
-interface WaitingReply {
-  command: CommandName;
-  resolve: (data: never) => void;
-  reject: (error: CommandFailedError) => void;
 }
 
 /** The line to a worker, over its standard streams. */
@@ -66,19 +60,18 @@ export class StdioTrainerLink implements TrainerLink {
   readonly #identity: TrainerIdentity;
   readonly #writer: LineWriter;
   readonly #output: OutputLog;
-  readonly #replies = new Map<string, WaitingReply>();
+  readonly #replies: PendingReplies;
   /** What arrived before there was a handler. */
   #early: ReceivedEvent[] = [];
   #handler: ((received: ReceivedEvent) => void) | null = null;
-  #commands = 0;
   #lastEventSeq = 0;
-  #gone = false;
 
   constructor(options: StdioLinkOptions) {
     this.#options = options;
     const { run_id, run_gen, session_id } = options.identity;
     this.#identity = { run_id, run_gen, session_id };
     this.#writer = new LineWriter(options.stdin);
+    this.#replies = new PendingReplies(this.#writer);
     this.#output = new OutputLog((level, source, message) => this.#log({ level, source, message }));
     this.closed = this.#readAll();
   }
@@ -87,12 +80,7 @@ export class StdioTrainerLink implements TrainerLink {
     command: C,
     payload: CommandPayload<C>,
   ): Promise<CommandResults[C]> {
-    if (this.#gone) return Promise.reject(workerGone(command));
-    const id = `c${++this.#commands}`;
-    return new Promise((resolve, reject) => {
-      this.#replies.set(id, { command, resolve, reject });
-      this.#writer.write(JSON.stringify({ id, cmd: command, payload }));
-    });
+    return this.#replies.send(command, payload);
   }
 
   acknowledge(eventSeq: number): void {
@@ -120,7 +108,7 @@ export class StdioTrainerLink implements TrainerLink {
   }
 
   async #readAll(): Promise<void> {
-    const { stdout, stderr, token, onErrorLine } = this.#options;
+    const { stdout, stderr, token, onErrorLine, isNotice } = this.#options;
     const fromOutput = new LineSplitter(token, {
       protocol: (json) => this.#receive(json),
       output: (line, truncated) =>
@@ -129,6 +117,7 @@ export class StdioTrainerLink implements TrainerLink {
     const fromErrors = new LineSplitter(null, {
       protocol: () => {},
       output: (line, truncated) => {
+        if (isNotice?.(line)) return;
         onErrorLine?.(line);
         this.#output.line("warn", "stderr", truncated ? line + TRUNCATED : line);
       },
@@ -137,7 +126,7 @@ export class StdioTrainerLink implements TrainerLink {
       await Promise.all([split(stdout, fromOutput), split(stderr, fromErrors)]);
     } finally {
       this.#output.end();
-      this.#endReplies();
+      this.#replies.end();
       this.#writer.close();
     }
   }
@@ -151,8 +140,11 @@ export class StdioTrainerLink implements TrainerLink {
       return this.#warn(`a protocol line is no JSON: ${json.slice(0, 200)}`);
     }
     if (isEvent(message)) this.#receiveEvent(message, json);
-    else if (isReply(message)) this.#receiveReply(message);
-    else this.#warn(`a protocol line is neither event nor reply: ${json.slice(0, 200)}`);
+    else if (isReply(message)) {
+      if (!this.#replies.settle(message)) {
+        this.#warn(`a reply to ${message.id}, which waits for none`);
+      }
+    } else this.#warn(`a protocol line is neither event nor reply: ${json.slice(0, 200)}`);
   }
 
   #receiveEvent(event: TrainerEvent, json: string): void {
@@ -161,16 +153,6 @@ export class StdioTrainerLink implements TrainerLink {
     }
     this.#lastEventSeq = event.event_seq;
     this.#hand({ event, json });
-  }
-
-  #receiveReply(reply: ReceivedReply): void {
-    const waiting = this.#replies.get(reply.id);
-    if (waiting === undefined) return this.#warn(`a reply to ${reply.id}, which waits for none`);
-    this.#replies.delete(reply.id);
-    if (reply.ok) return waiting.resolve(reply.data as never);
-    waiting.reject(
-      new CommandFailedError(`${reply.error}`, clipText(`${reply.detail}`, REFUSAL_TEXT)),
-    );
   }
 
   #hand(received: ReceivedEvent): void {
@@ -193,47 +175,11 @@ export class StdioTrainerLink implements TrainerLink {
     };
     this.#hand({ event, json: JSON.stringify(event) });
   }
-
-  #endReplies(): void {
-    this.#gone = true;
-    for (const waiting of this.#replies.values()) waiting.reject(workerGone(waiting.command));
-    this.#replies.clear();
-  }
 }
 
-/** Characters of a refusal that are kept: it goes into a receipt, and KV's values are small. */
-const REFUSAL_TEXT = 4_000;
 const TRUNCATED = " … (truncated)";
-
-interface ReceivedReply {
-  id: string;
-  ok: boolean;
-  data?: unknown;
-  error?: unknown;
-  detail?: unknown;
-}
-
-function isReply(message: unknown): message is ReceivedReply {
-  const reply = message as Partial<ReceivedReply> | null;
-  return typeof reply?.id === "string" && typeof reply.ok === "boolean";
-}
-
-function isEvent(message: unknown): message is TrainerEvent {
-  const event = message as { type?: unknown; event_seq?: unknown; ts?: unknown; step?: unknown };
-  return typeof event?.type === "string" && Object.hasOwn(TRAINER_EVENT_TYPES, event.type) &&
-    isCount(event.event_seq) && typeof event.ts === "number" &&
-    (event.step === undefined || isCount(event.step));
-}
-
-function isCount(value: unknown): boolean {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-}
 
 async function split(stream: ReadableStream<Uint8Array>, splitter: LineSplitter): Promise<void> {
   for await (const chunk of stream) splitter.push(chunk);
   splitter.end();
-}
-
-function workerGone(command: CommandName): CommandFailedError {
-  return new CommandFailedError("worker_gone", `the worker ended before it answered ${command}`);
 }

@@ -57,10 +57,12 @@ export interface TrainerChannel {
   waitForCommand(): Promise<void>;
   /** Whether the other side has closed the line, or is gone. */
   readonly ended: boolean;
-  /** Resolves when the event of this number is acknowledged, or the input has ended. */
+  /** Resolves when the event of this number is acknowledged, or nobody is there to do so. */
   durable(eventSeq: number): Promise<void>;
   /** Writes what waits. */
   flush(): void;
+  /** Resolves when events may be added; at once, where a flush itself waits for the reader. */
+  room(): Promise<void>;
 }
 
 /**
@@ -125,6 +127,7 @@ class LineChannel implements TrainerChannel {
     this.#transport.frame(
       "{" + inner + (inner === "" ? "" : ",") + '"type":"' + type + '",' + this.#stamp +
         ',"event_seq":' + eventSeq + ',"ts":' + ts + "}",
+      eventSeq,
     );
     if (
       type !== "trainStep" || ts - this.#lastFlush >= BUFFER_MS ||
@@ -155,7 +158,13 @@ class LineChannel implements TrainerChannel {
 
   async durable(eventSeq: number): Promise<void> {
     this.flush();
-    while (this.#acknowledged < eventSeq && !this.#ended) await this.#changed;
+    while (this.#acknowledged < eventSeq && !this.#ended && this.#transport.linked !== false) {
+      await this.#changed;
+    }
+  }
+
+  async room(): Promise<void> {
+    await this.#transport.room?.();
   }
 
   flush(): void {

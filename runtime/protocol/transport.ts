@@ -25,8 +25,8 @@ const BUFFER_BYTES = 64 * 1024;
 
 /** Carries lines both ways. The channel above it knows what they mean. */
 export interface TrainerTransport {
-  /** Adds a frame to what waits. */
-  frame(json: string): void;
+  /** Adds a frame to what waits; `eventSeq` numbers it if it is an event. */
+  frame(json: string, eventSeq?: number): void;
   /** Bytes that wait. */
   readonly waiting: number;
   /**
@@ -36,6 +36,10 @@ export interface TrainerTransport {
   flush(): void;
   /** The next line of input without its break, or null when the input has ended. */
   readLine(): Promise<string | null>;
+  /** Whether somebody is at the other end; absent where it always is. */
+  readonly linked?: boolean;
+  /** Resolves when events may be added without waiting; absent where a flush waits itself. */
+  room?(): Promise<void>;
 }
 
 /** The two ends that a {@linkcode StdioTransport} works on; `Deno.stdin` and `Deno.stdout` fit. */

@@ -37,9 +37,10 @@ export class PauseGate {
     this.#lastLook = performance.now();
   }
 
-  /** Lets commands come in, and events out, without carrying anything out. */
+  /** Lets commands come in, and events out, for which there may be no room yet, without carrying anything out. */
   async breathe(): Promise<void> {
     this.#channel.flush();
+    await this.#channel.room();
     for (let count = 0; count < TURNS; count++) await turn();
     this.#lastLook = performance.now();
   }
