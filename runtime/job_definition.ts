@@ -1,8 +1,10 @@
 /** What a job module exports by default, and what its functions are given. */
 import type * as tf from "@tensorflow/tfjs";
 import type { AnyDataset } from "./data/sample_dataset.ts";
+import type { Callback } from "./callbacks/callback.ts";
 import type { Metrics } from "./metrics/metric.ts";
 import type { JobConfig, PartialJobConfig } from "./protocol/job_config.ts";
+import type { CustomSteps } from "./training/custom_step.ts";
 import type { Schedule } from "./training/schedules.ts";
 
 /** One tensor, or named tensors for several inputs or outputs. */
@@ -62,7 +64,7 @@ export interface JobData {
 }
 
 /** A job: its model, its data and its training. */
-export interface JobDefinition {
+export interface JobDefinition extends CustomSteps {
   /** Groups sessions of one undertaking; a string literal, since the server reads it unexecuted. */
   project?: string;
   /** The job's name for people; a string literal. A taken one gets a number: `baseline-2`. */
@@ -77,6 +79,8 @@ export interface JobDefinition {
   loss: Loss;
   /** The learning rate along the way: one of the schedules, or a function of the position. */
   schedule?: Schedule | Schedule["lrAt"];
+  /** Told of points of training: `earlyStopping()`, `bestCheckpoint()`, or one's own. */
+  callbacks?: readonly Callback[];
   /** Figures of every split that is validated or tested, beside loss and accuracy. */
   metrics?: Metrics;
   /** The splits. `Math.random` is seeded here, as everywhere in a module. */

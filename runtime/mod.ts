@@ -47,3 +47,19 @@ export { f1, type F1Average } from "./metrics/f1.ts";
 export type { Metric, MetricBatch, Metrics } from "./metrics/metric.ts";
 export { mae, r2, rmse } from "./metrics/regression.ts";
 export { topK } from "./metrics/top_k.ts";
+export { bestCheckpoint } from "./callbacks/best_checkpoint.ts";
+export type {
+  Callback,
+  CallbackControl,
+  CallbackFigures,
+  CallbackMoment,
+  CallbackState,
+} from "./callbacks/callback.ts";
+export { earlyStopping } from "./callbacks/early_stopping.ts";
+export type { MonitorOptions } from "./callbacks/monitor.ts";
+export type {
+  CustomSteps,
+  EvaluationStepArguments,
+  StepFigures,
+  TrainStepArguments,
+} from "./training/custom_step.ts";

@@ -92,7 +92,11 @@ export interface TrainerEvents {
   };
   error: { message: string; stack: string | null; fatal: boolean; phase: string; step: number };
   stopping: { step: number; epoch: number };
-  trainingFinished: { step: number; epoch: number; reason: "max_epochs" | "max_steps" | "stopped" };
+  trainingFinished: {
+    step: number;
+    epoch: number;
+    reason: "max_epochs" | "max_steps" | "callback" | "stopped";
+  };
   command_applied: {
     command_id: string | null;
     command: string;
@@ -121,6 +125,7 @@ export type SaveReason =
   | "cadence"
   | "pause"
   | "explicit"
+  | "callback"
   | "fork"
   | "merge"
   | "stop"

@@ -16,6 +16,7 @@ import {
   parseModuleConfig,
   parseWireConfig,
 } from "../protocol/job_config.ts";
+import type { CustomSteps } from "../training/custom_step.ts";
 import { resolveLoss } from "../training/losses.ts";
 import { modelHandle } from "../training/model_handle.ts";
 import type { Schedule } from "../training/schedules.ts";
@@ -95,6 +96,9 @@ export async function buildJob(
     random,
     schedule,
     metrics,
+    steps: customSteps(definition, config),
+    callbacks: definition.callbacks ?? [],
+    ctx,
   });
   phase("setup", 1);
   const hash = await PhaseError.in("data", () => datasetHash(data.train, data.val, data.test));
@@ -126,6 +130,17 @@ export function buildOptimizer(definition: JobDefinition): tf.Optimizer {
     throw new TypeError("optimizer() must return a tf.Optimizer, such as tf.train.adam(1e-3)");
   }
   return optimizer;
+}
+
+function customSteps(definition: JobDefinition, config: JobConfig): CustomSteps {
+  const { trainStep, valStep, testStep } = definition;
+  if (trainStep !== undefined && config.accumulateSteps > 1) {
+    throw new JobConfigError(
+      "accumulate_steps",
+      "config.accumulate_steps does not go with a trainStep of the module's own",
+    );
+  }
+  return { trainStep, valStep, testStep };
 }
 
 function scheduleOf({ schedule }: JobDefinition): Schedule | null {

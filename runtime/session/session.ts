@@ -6,6 +6,8 @@ import type { SaveReason } from "../protocol/events.ts";
 import { evaluate } from "../training/evaluate.ts";
 import { type LoopHooks, type StepReport, trainLoop } from "../training/train_loop.ts";
 import { noTotals, type TrainingRun } from "../training/training_run.ts";
+import type { CallbackFigures } from "../callbacks/callback.ts";
+import { CallbackRunner } from "./callback_runner.ts";
 import { CheckpointWriter } from "./checkpoint_writer.ts";
 import { CommandRouter } from "./command_router.ts";
 import { PauseGate } from "./pause_gate.ts";
@@ -21,7 +23,7 @@ export interface SessionParts {
 }
 
 /** How a session ended. `released`: the line closed, the job goes on in a later worker. */
-export type SessionEnd = "max_steps" | "max_epochs" | "stopped" | "released";
+export type SessionEnd = "max_steps" | "max_epochs" | "callback" | "stopped" | "released";
 
 /**
  * One attempt of a job in its worker: the training run, the gate at which commands take effect, the
@@ -38,6 +40,9 @@ export class Session {
   readonly #definition: JobDefinition;
   readonly #router: CommandRouter;
   readonly #replay: Replay;
+  readonly #callbacks: CallbackRunner;
+  /** What callbacks are told, step and epoch aside. */
+  #newest: Omit<CallbackFigures, "step" | "epoch"> = NO_FIGURES;
   /** The job was paused before this worker began, and has yet to say so. */
   #restoresPause: boolean;
 
@@ -51,17 +56,29 @@ export class Session {
     this.checkpoints = new CheckpointWriter(context, channel);
     this.#router = new CommandRouter(this);
     this.#replay = new Replay(context.replay);
+    this.#callbacks = new CallbackRunner(
+      run.callbacks,
+      () => this.#figures,
+      (label) => this.#saveLabelled(label),
+    );
     this.gate = new PauseGate(channel, () => this.#router.drain());
   }
 
   /** Trains until the budget is spent, or somebody stops or releases the job. */
   async train(): Promise<SessionEnd> {
+    await this.#callbacks.run("onTrainBegin");
     const reason = await trainLoop(this.run, this.#hooks());
-    if (reason === "left" && this.goal !== "stopping") return "released";
-    if (reason !== "left") await this.#finish();
-    const end = reason === "left" ? "stopped" : reason;
+    const end = reason === "left" ? this.#whyLeft() : reason;
+    if (end === "released") return end;
+    if (end !== "stopped") await this.#finish();
+    await this.#callbacks.run("onTrainEnd");
     this.channel.emit("trainingFinished", { ...this.position, reason: end });
     return end;
+  }
+
+  #whyLeft(): "callback" | "stopped" | "released" {
+    if (this.goal === "stopping") return "stopped";
+    return this.#callbacks.stopped ? "callback" : "released";
   }
 
   /** Answers commands at the checkpoint and trains nothing, until the line closes. */
@@ -101,7 +118,7 @@ export class Session {
     const { step } = this.run;
     const { samples, loss, accuracy, metrics } = await evaluate(
       this.run,
-      this.run.data[split]!,
+      split,
       async ({ batch, batches, loss }) => {
         this.channel.emit("testStep", { step, split, batch, batches, loss });
         if (this.gate.due) await this.gate.breathe();
@@ -130,6 +147,7 @@ export class Session {
   #hooks(): LoopHooks {
     return {
       gate: () => this.#passGate(),
+      onStepBegin: () => this.#onStepBegin(),
       onStep: (report) => this.#onStep(report),
       onEpochEnd: () => this.#onEpochEnd(),
       checkpoint: () => this.#replaying ? undefined : this.checkpoints.saveIfDue(this.run),
@@ -146,7 +164,17 @@ export class Session {
     }
     if (this.gate.due) await this.gate.look();
     if (this.goal === "paused") await this.#hold();
-    return this.goal === "stopping" || this.channel.ended ? "leave" : "go on";
+    const leaves = this.goal === "stopping" || this.#callbacks.stopped || this.channel.ended;
+    return leaves ? "leave" : "go on";
+  }
+
+  get #figures(): CallbackFigures {
+    return { ...this.position, ...this.#newest };
+  }
+
+  /** While replaying, the checkpoint is there from the first time. */
+  async #saveLabelled(label: string): Promise<void> {
+    if (!this.#replaying) await this.checkpoints.save(this.run, "callback", label);
   }
 
   async #hold(): Promise<void> {
@@ -164,10 +192,18 @@ export class Session {
     }
   }
 
+  async #onStepBegin(): Promise<void> {
+    if (this.run.sampler.capture().cursor === 0) await this.#callbacks.run("onEpochBegin");
+    await this.#callbacks.run("onBatchBegin");
+  }
+
   async #onStep(report: StepReport): Promise<void> {
     const { run } = this;
     addToTotals(run, report);
+    const { loss, accuracy } = report;
+    this.#newest = { ...this.#newest, loss, accuracy };
     this.channel.emit("trainStep", {
+      ...report.figures,
       step: run.step,
       axis_step: run.axisStep,
       epoch: run.epoch,
@@ -183,6 +219,7 @@ export class Session {
       gpu_util: null,
     });
     if (!report.applied) await this.#onNonFinite(report);
+    await this.#callbacks.run("onBatchEnd");
     if (this.#validatesAt(run.step)) await this.#validate();
   }
 
@@ -212,6 +249,7 @@ export class Session {
     if (every > 0 && run.epoch % every === 0 && !this.#validatesAt(run.step)) {
       await this.#validate();
     }
+    await this.#callbacks.run("onEpochEnd");
   }
 
   #validatesAt(step: number): boolean {
@@ -222,13 +260,15 @@ export class Session {
   async #validate(): Promise<void> {
     const { run } = this;
     if (run.data.val === null) return;
-    const { samples, loss, accuracy, metrics } = await evaluate(run, run.data.val, async () => {
+    const { samples, loss, accuracy, metrics } = await evaluate(run, "val", async () => {
       if (this.gate.due) await this.gate.breathe();
     });
     run.valLoss = loss;
     if (loss !== null) run.schedule?.onValidation?.(loss);
     const figures = { samples, val_loss: loss, val_accuracy: accuracy, metrics };
     this.channel.emit("validation", { ...this.position, ...figures });
+    this.#newest = { ...this.#newest, valLoss: loss, valAccuracy: accuracy, metrics };
+    await this.#callbacks.run("onValidation");
   }
 
   async #finish(): Promise<void> {
@@ -239,8 +279,16 @@ export class Session {
   }
 }
 
+const NO_FIGURES = {
+  loss: null,
+  accuracy: null,
+  valLoss: null,
+  valAccuracy: null,
+  metrics: {},
+} as const;
+
 function addToTotals(run: TrainingRun, { loss, accuracy, samples }: StepReport): void {
-  if (!Number.isFinite(loss)) return;
+  if (loss === null || !Number.isFinite(loss)) return;
   const { totals } = run;
   totals.samples += samples;
   totals.loss += loss * samples;

@@ -18,6 +18,7 @@ export const RunState = z.looseObject({
   val_loss: z.number().nullable(),
   totals: z.strictObject({ samples: count, loss: z.number(), correct: z.number().nullable() }),
   schedule: z.record(z.string(), z.number().nullable()).nullable(),
+  callbacks: z.array(z.record(z.string(), z.number().nullable()).nullable()),
 });
 /** The state that a checkpoint's metadata holds. */
 export type RunState = z.infer<typeof RunState>;

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { BatchFeed } from "../data/batch_feed.ts";
+import { customTrainStep } from "./custom_step.ts";
 import { type BatchGradients, batchGradients } from "./gradients.ts";
 import { l2Norm } from "./norms.ts";
 import { type StepOutcome, trainStep } from "./train_step.ts";
@@ -15,6 +16,8 @@ export interface StepReport extends StepOutcome {
 
 /** What happens at the batch boundary. */
 export interface LoopHooks {
+  /** Before each step, past the gate. */
+  onStepBegin?(): Promise<void>;
   /** After each step, before the gate. */
   onStep(report: StepReport): void | Promise<void>;
   /** After the last step of an epoch; `run.epoch` has been raised. */
@@ -36,17 +39,9 @@ export async function trainLoop(
     const spent = run.spent;
     if (spent !== null) return spent;
 
+    await hooks.onStepBegin?.();
     const began = performance.now();
-    const batches: BatchGradients[] = [];
-    let endsEpoch = false;
-    while (batches.length < run.config.accumulateSteps && !endsEpoch) {
-      const { drawn, batch } = await feed.next();
-      run.enterPhase("step", run.axisStep, batches.length);
-      batches.push(batchGradients(run, batch));
-      tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
-      endsEpoch = drawn.endsEpoch;
-    }
-    const outcome = trainStep(run, batches);
+    const { outcome, endsEpoch } = await nextStep(run, feed);
     run.step++;
 
     const weightNorm = l2Norm(run.handle.trainable);
@@ -57,5 +52,27 @@ export async function trainLoop(
       await hooks.onEpochEnd();
     }
     await hooks.checkpoint();
+  }
+}
+
+/** Fetches what a step takes and makes it: the module's own step, or the built-in one. */
+async function nextStep(
+  run: TrainingRun,
+  feed: BatchFeed,
+): Promise<{ outcome: StepOutcome; endsEpoch: boolean }> {
+  const { trainStep: own } = run.steps;
+  const batches: BatchGradients[] = [];
+  for (;;) {
+    const { drawn: { endsEpoch }, batch } = await feed.next();
+    run.enterPhase("step", run.axisStep, batches.length);
+    try {
+      if (own !== undefined) return { outcome: await customTrainStep(run, own, batch), endsEpoch };
+      batches.push(batchGradients(run, batch));
+    } finally {
+      tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
+    }
+    if (endsEpoch || batches.length === run.config.accumulateSteps) {
+      return { outcome: trainStep(run, batches), endsEpoch };
+    }
   }
 }

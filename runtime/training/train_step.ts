@@ -5,15 +5,18 @@ import type { TrainingRun } from "./training_run.ts";
 
 /** What one optimizer step came to. */
 export interface StepOutcome {
-  loss: number;
+  /** Null where a module's own step does not say. */
+  loss: number | null;
   /** Share of the samples predicted right, in [0, 1]; null where the loss has no classes. */
   accuracy: number | null;
-  /** Global L2 norm of the gradient, before it is clipped by norm. */
-  gradNorm: number;
+  /** Global L2 norm of the gradient, before it is clipped by norm; null in a module's own step. */
+  gradNorm: number | null;
   samples: number;
   lr: number;
   /** False when the loss or a gradient was not finite and the update was left out. */
   applied: boolean;
+  /** What else a module's own step returned, by name. */
+  figures: Readonly<Record<string, number>>;
 }
 
 /**
@@ -30,7 +33,7 @@ export function trainStep(run: TrainingRun, batches: readonly BatchGradients[]):
   if (applied) applyGradients(run, clipped, gradNorm);
   tf.dispose(present);
   const accuracy = correct === null ? null : correct / samples;
-  return { loss, accuracy, gradNorm, samples, lr, applied };
+  return { loss, accuracy, gradNorm, samples, lr, applied, figures: {} };
 }
 
 function clipByValue(gradients: (tf.Tensor | null)[], limit: number | null): (tf.Tensor | null)[] {

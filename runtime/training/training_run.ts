@@ -1,12 +1,15 @@
 import type * as tf from "@tensorflow/tfjs";
 import { learningRateOf, setLearningRate } from "../checkpoints/learning_rate.ts";
+import type { Callback } from "../callbacks/callback.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { keyedStream, NUMERICS_VERSION, type Purpose } from "../determinism/rng.ts";
 import { Sampler, type SamplerState } from "../determinism/sampler.ts";
 import type { SeededRandom } from "../determinism/seeded_math_random.ts";
+import type { JobContext } from "../job_definition.ts";
 import type { Metrics } from "../metrics/metric.ts";
 import type { JobConfig } from "../protocol/job_config.ts";
 import type { JsonObject } from "../protocol/json.ts";
+import type { CustomSteps } from "./custom_step.ts";
 import type { ResolvedLoss } from "./losses.ts";
 import type { ModelHandle } from "./model_handle.ts";
 import type { Schedule } from "./schedules.ts";
@@ -31,6 +34,12 @@ export interface TrainingParts {
   schedule: Schedule | null;
   /** Figures that the module wants of every split that is evaluated. */
   metrics: Metrics;
+  /** Steps that the module takes over. */
+  steps: CustomSteps;
+  /** Told of points of training; what they remember is part of the run's state. */
+  callbacks: readonly Callback[];
+  /** What the module's functions are given. */
+  ctx: JobContext;
 }
 
 /** Hyperparameters that may change while a run trains. */
@@ -63,6 +72,9 @@ export class TrainingRun {
   readonly data: Splits;
   readonly schedule: Schedule | null;
   readonly metrics: Metrics;
+  readonly steps: CustomSteps;
+  readonly callbacks: readonly Callback[];
+  readonly ctx: JobContext;
   config: JobConfig;
   optimizer: tf.Optimizer;
   gradClipNorm: number | null;
@@ -90,6 +102,9 @@ export class TrainingRun {
     this.sampler = this.#samplerAt({ epoch: 0, cursor: 0 });
     this.schedule = parts.schedule;
     this.metrics = parts.metrics;
+    this.steps = parts.steps;
+    this.callbacks = parts.callbacks;
+    this.ctx = parts.ctx;
     this.baseLr = parts.config.lr ?? learningRateOf(parts.optimizer);
     setLearningRate(this.optimizer, this.baseLr);
   }
@@ -153,6 +168,7 @@ export class TrainingRun {
       val_loss: this.valLoss,
       totals: { ...this.totals },
       schedule: this.schedule?.capture?.() ?? null,
+      callbacks: this.callbacks.map((callback) => callback.capture?.() ?? null),
     };
   }
 
@@ -165,6 +181,10 @@ export class TrainingRun {
     this.totals = { ...state.totals };
     this.hparams = { lr: state.hparams.lr, gradClipNorm: state.hparams.grad_clip_norm };
     if (state.schedule !== null) this.schedule?.restore?.(state.schedule);
+    this.callbacks.forEach((callback, at) => {
+      const kept = state.callbacks[at] ?? null;
+      if (kept !== null) callback.restore?.(kept);
+    });
     this.drawFrom(indices, state.sampler);
   }
 

@@ -39,3 +39,11 @@ Deno.test("beyondRing() never drops what is pinned, which takes no place either"
 Deno.test("beyondRing() spares what is held for now", () => {
   assertEquals(dropped(records(5), 2, new Set([2])), [1, 3]);
 });
+
+Deno.test("beyondRing() keeps the newest checkpoint of each label beside the ring", () => {
+  const labelled = records(5).map((record) => ({
+    ...record,
+    label: record.checkpoint <= 2 ? "best" : null,
+  }));
+  assertEquals(dropped(labelled, 2), [1, 3]);
+});

@@ -29,7 +29,7 @@ async function lossesOf(
       gate: () => "go on",
       onStep: async ({ loss }) => {
         losses.push(loss);
-        if (evaluates && run.step % 5 === 0) await evaluate(run, run.data.val!);
+        if (evaluates && run.step % 5 === 0) await evaluate(run, "val");
       },
       onEpochEnd: () => Promise.resolve(),
       checkpoint: () => {},

@@ -22,7 +22,7 @@ Deno.test("trainLoop() holds the number of tensors flat over 1,000 steps, evalua
     await trainLoop(run, {
       gate: () => "go on",
       onStep: () => void tensors.set(run.step, tf.memory().numTensors),
-      onEpochEnd: async () => void await evaluate(run, run.data.val!),
+      onEpochEnd: async () => void await evaluate(run, "val"),
       checkpoint: () => {},
     });
     assertEquals(tensors.size, 1010);

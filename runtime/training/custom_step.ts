@@ -1,0 +1,81 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Batch } from "../data/dataset.ts";
+import type { JobContext, Model } from "../job_definition.ts";
+import type { StepOutcome } from "./train_step.ts";
+import type { TrainingRun } from "./training_run.ts";
+
+/** What a module's own `valStep` or `testStep` is given. The session disposes the batch. */
+export interface EvaluationStepArguments {
+  model: Model;
+  batch: Batch;
+  ctx: JobContext;
+}
+
+/** What a module's own `trainStep` is given. */
+export interface TrainStepArguments extends EvaluationStepArguments {
+  /** The job's optimizer: the only one whose state checkpoints hold. */
+  optimizer: tf.Optimizer;
+}
+
+/** Figures of one batch, by name. `loss` and `accuracy` have their places in events and charts. */
+export type StepFigures = Record<string, number>;
+
+/** Steps that a module takes over from the runner. Tensors they make are disposed after each. */
+export interface CustomSteps {
+  /** One update; replaces loss, gradients, clipping and update. */
+  trainStep?: ((step: TrainStepArguments) => StepFigures | Promise<StepFigures>) | undefined;
+  /** One batch of validation; figures are means over its samples. */
+  valStep?: ((step: EvaluationStepArguments) => StepFigures | Promise<StepFigures>) | undefined;
+  /** One batch of a test; `valStep` where there is none. */
+  testStep?: ((step: EvaluationStepArguments) => StepFigures | Promise<StepFigures>) | undefined;
+}
+
+/** Runs the module's `trainStep` on one batch. */
+export async function customTrainStep(
+  run: TrainingRun,
+  trainStep: NonNullable<CustomSteps["trainStep"]>,
+  batch: Batch,
+): Promise<StepOutcome> {
+  const lr = run.scheduleLr();
+  const { handle: { model }, optimizer, ctx } = run;
+  const figures = await figuresOf("trainStep", () => trainStep({ model, optimizer, batch, ctx }));
+  const { loss = null, accuracy = null, ...figuresOfItsOwn } = figures;
+  return {
+    loss,
+    accuracy,
+    gradNorm: null,
+    samples: samplesOf(batch),
+    lr,
+    applied: loss === null || Number.isFinite(loss),
+    figures: figuresOfItsOwn,
+  };
+}
+
+/** Runs a step of the module's own, with the tensors it makes disposed after it. */
+export async function figuresOf(
+  name: keyof CustomSteps,
+  step: () => StepFigures | Promise<StepFigures>,
+): Promise<StepFigures> {
+  const engine = tf.engine();
+  engine.startScope(name);
+  try {
+    const figures: Record<string, unknown> = await step();
+    for (const [figure, value] of Object.entries(figures ?? {})) {
+      if (typeof value === "number") continue;
+      throw new TypeError(
+        `${name} must return numbers by name; ${figure} is ${
+          value instanceof tf.Tensor ? "a tensor, take its dataSync()[0]" : typeof value
+        }`,
+      );
+    }
+    return (figures ?? {}) as StepFigures;
+  } finally {
+    engine.endScope();
+  }
+}
+
+/** How many samples a batch has. */
+export function samplesOf({ xs }: Batch): number {
+  const first = xs instanceof tf.Tensor ? xs : Object.values(xs)[0];
+  return first?.shape[0] ?? 1;
+}
