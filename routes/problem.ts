@@ -65,7 +65,10 @@ export function problemOf(error: unknown): Problem {
   }
   if (error instanceof ConflictError) return problem("conflict", error.message, error.extra);
   if (error instanceof CommandFailedError) {
-    return problem("command-failed", error.message, { ...error.extra, code: error.code });
+    const { code, message, extra } = error;
+    // Nobody refused it: the worker died, and the next one may well do it.
+    const slug = code === "worker_gone" ? "unavailable" : "command-failed";
+    return problem(slug, message, { ...extra, code });
   }
   if (error instanceof UnavailableError) return problem("unavailable", error.message);
   if (codeOf(error) === "ENOSPC") {

@@ -125,8 +125,8 @@ async function resume(job: LiveJob, request: RequestOf<"resume">): Promise<Outco
   }
   const attempt = await job.trainingWorker();
   if (attempt === null) return again(job, request);
-  const runs = job.record.manifest.goal === "running";
-  return runs && !raises ? here(job) : await send(attempt, "resume", budget);
+  if (job.record.manifest.goal === "running" && !raises) return here(job);
+  return await sendOrAgain(job, request, attempt, "resume", budget);
 }
 
 async function stop(job: LiveJob): Promise<Outcome> {
@@ -155,7 +155,8 @@ async function rewind(job: LiveJob, request: RequestOf<"rewind">): Promise<Outco
       const attempt = await job.trainingWorker();
       if (attempt === null) return again(job, request);
       const path = job.deps.artifacts.resolve(record.job, record.path);
-      return await send(attempt, "load_ckpt", { checkpoint, path, sha256: record.sha256 });
+      const load = { checkpoint, path, sha256: record.sha256 };
+      return await sendOrAgain(job, request, attempt, "load_ckpt", load);
     }
     return rewindAtRest(job, record);
   } finally {
@@ -189,9 +190,7 @@ async function setHparams(job: LiveJob, request: RequestOf<"hparams">): Promise<
     const { lr = null, grad_clip_norm = null } = job.record.manifest.config;
     return { ...here(job), hparams: { lr, grad_clip_norm } };
   }
-  const attempt = await job.trainingWorker();
-  if (attempt !== null) return await send(attempt, "set_hparams", hparams);
-  return await job.serve.use((server) => send(server, "set_hparams", hparams));
+  return await job.withModel((attempt) => send(attempt, "set_hparams", hparams));
 }
 
 async function send<C extends CommandName>(
@@ -201,6 +200,22 @@ async function send<C extends CommandName>(
 ): Promise<Outcome> {
   const applied: Applied = await attempt.send(command, payload);
   return { ...applied };
+}
+
+/** Sends a command that another worker may be given again: whatever a dead one did of it stands. */
+async function sendOrAgain<C extends CommandName>(
+  job: LiveJob,
+  request: ControlRequest,
+  attempt: Attempt,
+  command: C,
+  payload: Parameters<typeof attempt.send<C>>[1],
+): Promise<Outcome> {
+  try {
+    return await send(attempt, command, payload);
+  } catch (error) {
+    if (!await job.lost(attempt, error)) throw error;
+    return await again(job, request);
+  }
 }
 
 /** Its turn came when the job had just gone to another state: judged anew there. */

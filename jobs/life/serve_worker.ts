@@ -107,6 +107,10 @@ export class ServeWorker {
 
 async function startFailure(attempt: Attempt): Promise<CommandFailedError> {
   const exit = await attempt.ended;
+  if (attempt.fatal === null && exit.cause === "signal") {
+    const message = `the job's worker was ended by ${exit.signal} before it was ready`;
+    return new CommandFailedError("worker_gone", message);
+  }
   const why = attempt.fatal?.message ?? (exit.stderrTail.trim() || exit.cause);
   return new CommandFailedError("worker_failed", `the job's worker could not start: ${why}`);
 }

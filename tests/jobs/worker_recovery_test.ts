@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import type { ControlRequest } from "../../jobs/control_plane.ts";
+import type { JobManifest, Receipt } from "../../jobs/job.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
 const CONFIG = { max_steps: 60, max_epochs: 9, ckpt_every_steps: 10, seed: 1 };
@@ -74,6 +76,37 @@ Deno.test("recovery applies a change of hyperparameters again at its step", asyn
   assertEquals(changes.map(({ step }) => step), [applied_at_step, applied_at_step]);
   const lrs = (await fixture.events(id, "trainStep")).map(({ fields }) => fields.lr);
   assertEquals(lrs.indexOf(0.7), Number(applied_at_step));
+});
+
+Deno.test("a command whose worker dies before it answers is carried out by the next one", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const commands: [
+    ControlRequest,
+    (receipt: Receipt, manifest: JobManifest) => unknown,
+    unknown,
+  ][] = [
+    [{ command: "hparams", lr: 0.7 }, (receipt) => receipt["hparams"], {
+      lr: 0.7,
+      grad_clip_norm: null,
+    }],
+    [{ command: "rewind", checkpoint: 2 }, (_, { take }) => take, 2],
+    [{ command: "resume", max_steps: 90 }, (_, { step }) => step, 90],
+  ];
+  for (const [request, read, expected] of commands) {
+    fixture.launcher.script = {
+      beforeStep: (step, { run_gen }) =>
+        run_gen === 1 && step === 27 ? new Promise(() => {}) : undefined,
+    };
+    const { id } = await fixture.submit(CONFIG);
+    await fixture.untilStep(id, 26);
+    const command = await fixture.jobs.command(id, request, "tester");
+    fixture.launcher.worker(id).die("SIGKILL");
+    const receipt = await command.receipt;
+    assertEquals(receipt.status, "applied");
+    const manifest = await fixture.untilState(id, "completed");
+    assertEquals(read(receipt, manifest), expected, request.command);
+    assertEquals(await fixture.events(id, "replay_diverged"), []);
+  }
 });
 
 Deno.test("a paused job whose worker dies comes back paused, and resumes where it was", async () => {

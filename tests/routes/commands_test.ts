@@ -119,6 +119,9 @@ Deno.test("errors of the job service keep their meaning, unknown ones tell nothi
   const { id } = fixture.jobs.add();
   const enospc = Object.assign(new Error("write failed"), { code: "ENOSPC" });
   const cases: [Error, number, string, Record<string, unknown>][] = [
+    [new CommandFailedError("worker_gone", "the worker ended"), 503, "unavailable", {
+      code: "worker_gone",
+    }],
     [new CommandFailedError("no_split", "there is no val split"), 422, "command-failed", {
       code: "no_split",
     }],
