@@ -10,6 +10,7 @@ import { firstStep } from "./first_step.ts";
 import { runnerOverhead } from "./runner_overhead.ts";
 import { serverMemory } from "./server_memory.ts";
 import { sse } from "./sse.ts";
+import { tensorflowStep } from "./tensorflow_step.ts";
 
 const SUBJECTS: Record<string, Subject> = {
   runner_overhead: runnerOverhead,
@@ -18,6 +19,7 @@ const SUBJECTS: Record<string, Subject> = {
   sse,
   event_log: eventLog,
   server_memory: serverMemory,
+  tensorflow_step: tensorflowStep,
 };
 
 /** `Intel Xeon, 2 cores, 23 GiB, Deno 2.9.6, linux x86_64`. */

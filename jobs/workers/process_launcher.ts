@@ -33,11 +33,11 @@ import { warmJob } from "./warm_job.ts";
 /** Ms within which a process that was killed must be gone. */
 const REAP_MS = 10_000;
 
-/**
- * How TensorFlow behaves in a worker: it logs warnings and worse, and leaves out oneDNN, whose sums
- * differ from processor to processor and which made a step slower (`bench/tensorflow_step.ts`).
- */
-const NATIVE_ENVIRONMENT = { TF_CPP_MIN_LOG_LEVEL: "2", TF_ENABLE_ONEDNN_OPTS: "0" };
+/** TensorFlow in a worker logs warnings and worse. */
+const NATIVE_ENVIRONMENT = { TF_CPP_MIN_LOG_LEVEL: "2" };
+
+/** What TensorFlow logs before it has read its log level: at level I, and a line that announces it. */
+const NATIVE_NOTICE = /^(I\d{4} |WARNING: All log messages before absl::InitializeLog\(\))/;
 
 /** What a {@linkcode ProcessLauncher} needs. Paths are absolute. */
 export interface ProcessLauncherOptions {
@@ -124,6 +124,9 @@ export class ProcessLauncher implements Launcher {
       stdout: child.stdout,
       stderr: child.stderr,
       onErrorLine: (line) => errors.add(line),
+      ...(libraryFor(context, this.native) === null
+        ? {}
+        : { isNotice: (line) => NATIVE_NOTICE.test(line) }),
     });
     const worker = new IsolatedProcess(child, link, errors, { memoryBytes, timeoutMs });
     try {

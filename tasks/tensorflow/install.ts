@@ -109,7 +109,7 @@ async function recordOf(folder: string, source: string): Promise<LibraryRecord> 
 async function checkedVersion(library: string): Promise<string> {
   const { code, signal, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", `--config=${CONFIG}`, `--allow-ffi=${library}`, CHECK, library],
-    env: { TF_CPP_MIN_LOG_LEVEL: "2", TF_ENABLE_ONEDNN_OPTS: "0", NO_COLOR: "1" },
+    env: { TF_CPP_MIN_LOG_LEVEL: "2", NO_COLOR: "1" },
     stdin: "null",
   }).output();
   const version = new TextDecoder().decode(stdout).trim();
