@@ -139,6 +139,7 @@ export async function launchAttempt(
   const { manifest } = record;
   const { id, threads } = manifest;
   const number = manifest.attempt + 1;
+  record.write(() => sweepUntil(deps, record, manifest.attempt));
   const verify = artifacts.verify.bind(artifacts);
   const plan = await planRecovery(log, manifest, record.checkpoints.values(), verify);
   const context = await launchContext(deps, manifest, { attempt: number, goal, plan });
@@ -159,4 +160,14 @@ export async function launchAttempt(
     },
   });
   return new Attempt(deps, number, mode, plan, id, worker, onEvent);
+}
+
+/** Deletes what an attempt that is over had not finished saving. */
+async function sweepUntil(deps: JobDeps, record: JobRecord, attempt: number): Promise<void> {
+  const { id } = record.manifest;
+  try {
+    await deps.artifacts.sweep(id, [...record.checkpoints.values()], attempt);
+  } catch (error) {
+    deps.logger.warn("job {job}: cannot sweep its checkpoints: {error}", { job: id, error });
+  }
 }

@@ -52,8 +52,11 @@ export interface ArtifactStore {
   /** @throws {NotFoundError} when it is not there, or its bytes are not those of the name. */
   getBlob(job: string, sha256: string): Promise<Uint8Array>;
   removeCheckpoint(record: CheckpointRecord): Promise<void>;
-  /** Deletes checkpoint files (and temporary ones) that no record names. */
-  sweep(job: string, records: CheckpointRecord[]): Promise<void>;
+  /**
+   * Deletes checkpoint files (and temporary ones) that no record names.
+   * @param until The last attempt whose files are looked at; all by default.
+   */
+  sweep(job: string, records: CheckpointRecord[], until?: number): Promise<void>;
   removeJob(job: string): Promise<void>;
   /** Jobs that have a folder, whether or not anything else knows them. */
   folders(): Promise<string[]>;
@@ -195,11 +198,12 @@ class FileArtifactStore implements ArtifactStore {
     return removeIfThere(this.resolve(record.job, record.path));
   }
 
-  async sweep(job: string, records: CheckpointRecord[]): Promise<void> {
+  async sweep(job: string, records: CheckpointRecord[], until = Infinity): Promise<void> {
     const kept = new Set(records.map((record) => record.path));
     const folder = join(this.jobDir(job), "checkpoints");
     if (isSymlink(folder)) return await Deno.remove(folder);
     for (const attempt of await namesIn(folder)) {
+      if (Number(attempt) > until) continue;
       // `namesIn` would follow a link that took the place of an attempt's folder.
       if (isSymlink(join(folder, attempt))) await Deno.remove(join(folder, attempt));
       for (const file of await namesIn(join(folder, attempt))) {

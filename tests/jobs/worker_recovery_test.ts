@@ -277,3 +277,25 @@ Deno.test("checkpoint files that no record names are swept, others are kept", as
   assert(!there.some(({ name }) => name === "000099.safetensors"));
   assertEquals(there.length, (await fixture.jobs.checkpoints(id)).length);
 });
+
+Deno.test("what a worker was saving when it died is gone once the next one trains", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const folder = (id: string) => `${fixture.artifacts.jobDir(id)}/checkpoints`;
+  fixture.launcher.script = {
+    beforeStep: (step, { run_id, run_gen }) => {
+      if (run_gen > 1 || step !== 37) return;
+      Deno.writeTextFileSync(`${folder(run_id)}/1/000099.safetensors`, "half");
+      fixture.launcher.worker(run_id).die("SIGKILL");
+    },
+  };
+  const { id } = await fixture.submit(CONFIG);
+  const { attempt } = await fixture.untilState(id, "completed");
+  assertEquals(attempt, 2);
+  await fixture.jobs.shutdown(2_000);
+  const kept = new Set((await fixture.jobs.checkpoints(id)).map(({ path }) => path));
+  for (const number of ["1", "2"]) {
+    for await (const { name } of Deno.readDir(`${folder(id)}/${number}`)) {
+      assert(kept.has(`checkpoints/${number}/${name}`), name);
+    }
+  }
+});
