@@ -18,7 +18,7 @@ export function transposeFirst(matMul: Kernel): Kernel {
       if (transposeA) inputs.a = swapLastAxes(workspace, inputs.a!);
       if (transposeB) inputs.b = swapLastAxes(workspace, inputs.b!);
       const attrs = { ...args.attrs, transposeA: false, transposeB: false };
-      return workspace.adopt(matMul({ ...args, inputs, attrs }) as TensorInfo);
+      return workspace.adopt(matMul({ ...args, inputs, attrs }));
     });
   };
 }

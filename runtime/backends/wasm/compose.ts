@@ -16,8 +16,10 @@ export interface Workspace {
   run(kernelName: string, inputs: Inputs, attributes?: Record<string, unknown>): tf.TensorInfo;
   /** A tensor of undefined values. Views taken before this call may no longer be valid after it. */
   allocate(shape: number[], dtype?: "float32" | "int32"): tf.TensorInfo;
+  /** A tensor of one value and no dimensions. */
+  scalar(value: number, dtype?: "float32" | "int32"): tf.TensorInfo;
   /** Takes over a tensor that was made by other means. */
-  adopt(tensor: tf.TensorInfo): tf.TensorInfo;
+  adopt(made: ReturnType<Kernel>): tf.TensorInfo;
   /** Frees one of this workspace's tensors before the end. */
   free(tensor: tf.TensorInfo): void;
 }
@@ -32,7 +34,8 @@ export function compose(
 ): tf.TensorInfo {
   const made: tf.DataId[] = [];
   const forget = (dataId: tf.DataId) => made.splice(made.lastIndexOf(dataId), 1);
-  const adopt = (tensor: tf.TensorInfo) => {
+  const adopt = (output: ReturnType<Kernel>) => {
+    const tensor = output as tf.TensorInfo;
     made.push(tensor.dataId);
     return tensor;
   };
@@ -45,10 +48,14 @@ export function compose(
         attrs: attributes as NonNullable<KernelArguments["attrs"]>,
         backend,
       });
-      return adopt(output as tf.TensorInfo);
+      return adopt(output);
     },
     allocate(shape, dtype = "float32") {
       return adopt(backend.makeOutput(shape, dtype));
+    },
+    scalar(value, dtype = "float32") {
+      const values = dtype === "int32" ? Int32Array.of(value) : Float32Array.of(value);
+      return adopt(backend.makeOutput([], dtype, undefined, values));
     },
     free({ dataId }) {
       forget(dataId);

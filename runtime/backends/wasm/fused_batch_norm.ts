@@ -16,10 +16,8 @@ export function broadcastStatistics(fusedBatchNorm: Kernel): Kernel {
     if (isSuffix(mean.shape, x.shape)) return fusedBatchNorm(args);
     const { varianceEpsilon } = args.attrs as unknown as { varianceEpsilon: number };
     const backend = args.backend as BackendWasm;
-    return compose(backend, ({ run, adopt }) => {
-      const epsilon = adopt(
-        backend.makeOutput([], "float32", undefined, Float32Array.of(varianceEpsilon)),
-      );
+    return compose(backend, ({ run, scalar }) => {
+      const epsilon = scalar(varianceEpsilon);
       const perDeviation = run("Rsqrt", { x: run("Add", { a: variance, b: epsilon }) });
       const factor = scale ? run("Multiply", { a: perDeviation, b: scale }) : perDeviation;
       const scaled = run("Multiply", { a: run("Sub", { a: x, b: mean }), b: factor });

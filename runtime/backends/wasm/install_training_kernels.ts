@@ -1,18 +1,26 @@
 import * as tf from "@tensorflow/tfjs";
+import { avgPool } from "./avg_pool.ts";
 import { avgPoolGrad } from "./avg_pool_grad.ts";
 import { transposeFirst } from "./batch_mat_mul.ts";
+import { cast } from "./cast.ts";
+import { clipByValue, relu, relu6 } from "./clip_by_value.ts";
 import type { Kernel } from "./compose.ts";
+import { conv2D, fusedConv2D } from "./conv2d.ts";
 import { conv2DBackpropFilter } from "./conv2d_backprop_filter.ts";
 import { conv2DBackpropInput } from "./conv2d_backprop_input.ts";
 import { conv3D } from "./conv3d.ts";
 import { conv3DBackpropFilterV2 } from "./conv3d_backprop_filter_v2.ts";
 import { conv3DBackpropInputV2 } from "./conv3d_backprop_input_v2.ts";
+import { depthwiseConv2dNative, fusedDepthwiseConv2D } from "./depthwise_conv2d_native.ts";
 import { depthwiseConv2dNativeBackpropFilter } from "./depthwise_conv2d_native_backprop_filter.ts";
 import { depthwiseConv2dNativeBackpropInput } from "./depthwise_conv2d_native_backprop_input.ts";
 import { einsum } from "./einsum.ts";
+import { keepBothNaN } from "./extremum.ts";
 import { broadcastStatistics } from "./fused_batch_norm.ts";
+import { fusedMatMul } from "./fused_mat_mul.ts";
 import { gatherV2 } from "./gather_v2.ts";
 import { shareMemory } from "./identity.ts";
+import { maxPool } from "./max_pool.ts";
 import { maxPoolGrad } from "./max_pool_grad.ts";
 import { meanInPlace } from "./mean.ts";
 import { sumInPlace } from "./sum.ts";
@@ -38,12 +46,25 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
 
 /** Kernels that do something before or after the stock one. */
 const WRAPPERS: Readonly<Record<string, (stock: Kernel) => Kernel>> = {
+  AvgPool: avgPool,
   BatchMatMul: transposeFirst,
+  Cast: cast,
+  ClipByValue: clipByValue,
+  Conv2D: conv2D,
+  DepthwiseConv2dNative: depthwiseConv2dNative,
   FusedBatchNorm: broadcastStatistics,
+  FusedConv2D: fusedConv2D,
+  FusedDepthwiseConv2D: fusedDepthwiseConv2D,
   Identity: shareMemory,
+  MaxPool: maxPool,
+  MaxPool3D: maxPool,
+  Maximum: keepBothNaN,
   Mean: meanInPlace,
+  Minimum: keepBothNaN,
+  Relu: relu,
+  Relu6: relu6,
   Sum: sumInPlace,
-  _FusedMatMul: transposeFirst,
+  _FusedMatMul: (stock) => fusedMatMul(transposeFirst(stock)),
 };
 
 /**
