@@ -6,6 +6,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { chooseBackend } from "../runtime/backends/choose.ts";
+import { wholeFiles } from "../runtime/data/job_files.ts";
 import { asDataset } from "../runtime/data/sample_dataset.ts";
 import { DEFAULT_JOB_CONFIG } from "../runtime/protocol/job_config.ts";
 import mlp from "./jobs/mlp.ts";
@@ -17,7 +18,7 @@ await chooseBackend("auto", 1);
 const model = await mlp.model() as tf.LayersModel;
 const optimizer = mlp.optimizer();
 const data = await mlp.data({
-  file: (name) => Promise.reject(new Error(`there is no file ${name}`)),
+  ...wholeFiles((name) => Promise.reject(new Error(`there is no file ${name}`))),
   seed: 1,
   config: DEFAULT_JOB_CONFIG,
   log: () => {},

@@ -1,5 +1,6 @@
 /** What a job module exports by default, and what its functions are given. */
 import type * as tf from "@tensorflow/tfjs";
+import type { JobFiles } from "./data/job_files.ts";
 import type { AnyDataset } from "./data/sample_dataset.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import type { Metrics } from "./metrics/metric.ts";
@@ -39,9 +40,7 @@ export type LossName =
 export type Loss = LossName | ((yTrue: TensorOrRecord, yPred: tf.Tensor) => tf.Tensor);
 
 /** What the functions of a module may count on. */
-export interface JobContext {
-  /** Bytes of a file posted with the job. @throws {Error} that lists the files there are. */
-  file(name: string): Promise<Uint8Array>;
+export interface JobContext extends JobFiles {
   /** Seed of the job. Splits are seeded with the session root's, so that forks keep membership. */
   readonly seed: number;
   /** Config in effect. */

@@ -24,7 +24,14 @@ export type {
 } from "./data/sample.ts";
 export { type AnyDataset, defineDataset } from "./data/sample_dataset.ts";
 export type { JobConfig, PartialJobConfig } from "./protocol/job_config.ts";
+export type { ByteSource } from "./data/byte_source.ts";
 export { csv, type CsvOptions } from "./data/csv.ts";
+export type { DataFolder } from "./data/data_folder.ts";
+export type { FileDatasetOptions } from "./data/file_dataset.ts";
+export { imageFolder, type ImageFolderOptions } from "./data/image_folder.ts";
+export { npy } from "./data/npy.ts";
+export { parquet, type ParquetOptions } from "./data/parquet.ts";
+export { safetensors, type SafetensorsOptions } from "./data/safetensors.ts";
 export { split, type SplitFractions, type SplitOptions, type Splits } from "./data/split.ts";
 export { subset, type SubsetView } from "./data/subset.ts";
 export { tensorDataset, type TensorDatasetOptions } from "./data/tensor_dataset.ts";

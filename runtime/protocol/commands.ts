@@ -131,6 +131,8 @@ export const LaunchContext = z.strictObject({
   module: z.strictObject({ path: z.string(), sha256: z.string() }),
   /** Posted data files: name as posted, path on disk. */
   files: z.array(z.strictObject({ name: z.string(), path: z.string() })),
+  /** Datasets that the submission named: their name, their folder on disk. */
+  datasets: z.array(z.strictObject({ name: z.string(), path: z.string() })).optional(),
   /** Overrides of the module's config, snake_case. */
   config: z.record(z.string(), z.unknown()),
   /** Seed that splits samples into train, val and test: the session root's. Null: the job's own. */

@@ -6,6 +6,7 @@ import { datasetHash } from "../data/fingerprint.ts";
 import { asDataset } from "../data/sample_dataset.ts";
 import { keyedStream } from "../determinism/rng.ts";
 import type { SeededRandom } from "../determinism/seeded_math_random.ts";
+import { jobFiles, wholeFiles } from "../data/job_files.ts";
 import type { SampleSource } from "../data/sample.ts";
 import type { JobContext, JobData, JobDefinition } from "../job_definition.ts";
 import type { LaunchContext } from "../protocol/commands.ts";
@@ -41,7 +42,7 @@ export async function loadJob(
   log: (message: string) => void,
 ): Promise<LoadedJob> {
   const definition = await PhaseError.in("import", () => importDefinition(context.module.path));
-  return await buildJob(definition, { context, random, log, file: postedFile(context) });
+  return await buildJob(definition, { context, random, log, ...jobFiles(context) });
 }
 
 /** What a definition is built with. */
@@ -52,6 +53,10 @@ export interface JobSurroundings {
   log: (message: string) => void;
   /** Reads the files of `ctx.file`. */
   file: JobContext["file"];
+  /** Those of `ctx.open`; through `file` when absent. */
+  open?: JobContext["open"];
+  /** Datasets of a server; absent where there is none. */
+  dataset?: JobContext["dataset"];
 }
 
 /**
@@ -61,7 +66,7 @@ export interface JobSurroundings {
  */
 export async function buildJob(
   given: Partial<JobDefinition>,
-  { context, random, log, file }: JobSurroundings,
+  { context, random, log, ...files }: JobSurroundings,
 ): Promise<LoadedJob> {
   const definition = await PhaseError.in("import", () => checkedDefinition(given));
   const config = await PhaseError.in("config", () => effectiveConfig(definition, context.config));
@@ -69,7 +74,8 @@ export async function buildJob(
     seed: context.membership_seed ?? config.seed,
     config,
     log: (...parts) => log(parts.map(String).join(" ")),
-    file,
+    ...wholeFiles(files.file),
+    ...files,
   };
   const phase = (name: "setup" | "init", key: number) =>
     random.rekey(keyedStream(config.seed, name, key));
@@ -172,19 +178,6 @@ function effectiveConfig(
   overrides: Record<string, unknown>,
 ): JobConfig {
   return completeConfig(parseModuleConfig({ ...definition.config }), parseWireConfig(overrides));
-}
-
-/** Reads what was posted with the job, and names it when somebody asks for something else. */
-function postedFile(context: LaunchContext): JobContext["file"] {
-  const paths = new Map(context.files.map(({ name, path }) => [name, path]));
-  return (name) => {
-    const path = paths.get(name);
-    if (path === undefined) {
-      const there = paths.size === 0 ? "none" : [...paths.keys()].join(", ");
-      throw new Error(`no file "${name}" was posted with the job; posted: ${there}`);
-    }
-    return Deno.readFile(path);
-  };
 }
 
 function checkedSplits(data: Partial<JobData> | null, seed: number): Splits {
