@@ -7,6 +7,8 @@ import {
 } from "@logtape/logtape";
 import type { Hono } from "hono";
 import { join } from "node:path";
+import type { TrainerHost } from "./jobs/attached/attach_desk.ts";
+import { TrainerServer } from "./jobs/attached/trainer_server.ts";
 import { openArtifactStore } from "./jobs/storage/artifact_store.ts";
 import { DataFolderError, openDataFolder } from "./jobs/storage/data_folder.ts";
 import { userDenoCache } from "./jobs/workers/deno_cache.ts";
@@ -29,6 +31,8 @@ import { createApp } from "./routes/app.ts";
 export interface RunningServer {
   /** `http://127.0.0.1:8000` */
   readonly url: string;
+  /** Port that scripts dial in to; null where it is off or taken. */
+  readonly trainerPort: number | null;
   /** Stops taking work, has workers save and end, ends streams, closes stores; idempotent. */
   close(): Promise<void>;
 }
@@ -93,6 +97,8 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   // Answers end before what they read from closes, and after a stream told how its jobs ended.
   opened.defer(http.close);
   opened.defer(() => jobs.shutdown(JOBS_MS));
+  const trainers = listenForTrainers(config, jobs, http.url);
+  if (trainers !== null) opened.defer(() => trainers.close());
   app.resolve(createApp({
     jobs,
     log,
@@ -104,7 +110,8 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   }));
   const parts = opened.move();
   let closed: Promise<void> | undefined;
-  return { url: http.url, close: () => closed ??= parts.disposeAsync() };
+  const trainerPort = trainers?.port ?? null;
+  return { url: http.url, trainerPort, close: () => closed ??= parts.disposeAsync() };
 }
 
 function wantsNativeCode({ backend }: ServerConfig): boolean {
@@ -126,6 +133,30 @@ function supervisorOptions(config: ServerConfig): SupervisorOptions {
     backend: config.backend,
     threads: Math.max(1, Math.floor(cores / trainingSlots)),
   };
+}
+
+/** Listens for scripts. A port that another server has is no reason not to start. */
+function listenForTrainers(
+  config: ServerConfig,
+  host: TrainerHost,
+  serverUrl: string,
+): TrainerServer | null {
+  const { dashboardPort: port, token } = config;
+  if (port === null) return null;
+  const logger = getLogger(["onthefly", "trainers"]);
+  const hostname = config.host.replace(/^\[|\]$/g, "");
+  try {
+    const server = new TrainerServer({ hostname, port, token, serverUrl, host, logger });
+    logger.info("scripts dial in at {address}", { address: `${hostname}:${server.port}` });
+    return server;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    logger.warn(
+      "port {port} is in use, so that no script can dial in to this server; give it one of its own with ONTHEFLY_DASHBOARD_PORT (0: a free one, off: none)",
+      { port },
+    );
+    return null;
+  }
 }
 
 /** Listens; `close` ends the streams and waits a moment for the answers under way. */

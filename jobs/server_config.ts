@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ATTACH_PORT } from "../runtime/protocol/attachment.ts";
 import { BACKENDS } from "../runtime/protocol/commands.ts";
 import { SANDBOX_MODES } from "./workers/sandbox.ts";
 
@@ -24,11 +25,13 @@ const duration = z.string().transform((text, context) =>
 
 function whole(from: number, to: number) {
   return z.string().transform((text, context) => {
-    const value = Number(text);
-    return /^\d+$/.test(text) && value >= from && value <= to
-      ? value
-      : refuse(context, `a whole number from ${from} to ${to}`);
+    return wholeOf(text, from, to) ?? refuse(context, `a whole number from ${from} to ${to}`);
   });
+}
+
+function wholeOf(text: string, from: number, to: number): number | null {
+  const value = Number(text);
+  return /^\d+$/.test(text) && value >= from && value <= to ? value : null;
 }
 
 const settings = {
@@ -73,6 +76,14 @@ const settings = {
     default: "auto",
     meaning: "auto, require, deno, or trust-native: native code also where bwrap does not work",
     schema: z.enum(SANDBOX_MODES),
+  },
+  dashboardPort: {
+    default: String(ATTACH_PORT),
+    meaning: "port that scripts dial in to; 0 takes a free one, off listens to none",
+    schema: z.string().transform((text, context) =>
+      text === "off" ? null : wholeOf(text, 0, 65_535) ??
+        refuse(context, "a whole number from 0 to 65535, or off")
+    ),
   },
   maxUpload: { default: "256MiB", meaning: "largest submission", schema: size },
   jobMemory: { default: "2GiB", meaning: "memory of one worker", schema: size },

@@ -1,3 +1,6 @@
+import type { Hello } from "../runtime/protocol/attachment.ts";
+import { AttachDesk, type IncomingLine, type TrainerHost } from "./attached/attach_desk.ts";
+import type { AttachedLink } from "./attached/attached_link.ts";
 import { ChildMaker } from "./lineage/child_maker.ts";
 import { CommandDesk } from "./life/command_desk.ts";
 import { checkpointOrThrow } from "./life/control_commands.ts";
@@ -34,7 +37,9 @@ export type { SupervisorDeps, SupervisorOptions } from "./supervisor_deps.ts";
  *
  * @throws {Error} when the log or the store cannot be read.
  */
-export async function createSupervisor(deps: SupervisorDeps): Promise<ControlPlane> {
+export async function createSupervisor(
+  deps: SupervisorDeps,
+): Promise<ControlPlane & TrainerHost> {
   const { options } = deps;
   const helperSlots = options.helperSlots ?? 2;
   const jobDeps: JobDeps = {
@@ -54,12 +59,13 @@ export async function createSupervisor(deps: SupervisorDeps): Promise<ControlPla
 }
 
 /** The job service: finds the job that is meant and lets it act. */
-class Supervisor implements ControlPlane {
+class Supervisor implements ControlPlane, TrainerHost {
   readonly #deps: JobDeps;
   readonly #registry: JobRegistry;
   readonly #requests: IdempotentRequests;
   readonly #desk: CommandDesk;
   readonly #children: ChildMaker;
+  readonly #trainers: AttachDesk;
   readonly #startedAt: number;
   #closing = false;
 
@@ -69,7 +75,13 @@ class Supervisor implements ControlPlane {
     this.#requests = new IdempotentRequests(deps.store);
     this.#desk = new CommandDesk(deps, this.#requests);
     this.#children = new ChildMaker(deps);
+    this.#trainers = new AttachDesk(deps, registry);
     this.#startedAt = deps.clock();
+  }
+
+  async attach(hello: Hello, line: IncomingLine): Promise<AttachedLink> {
+    this.#assertOpen();
+    return await this.#trainers.attach(hello, line);
   }
 
   submit(

@@ -1,3 +1,4 @@
+import { AttachedJob } from "../attached/attached_job.ts";
 import { NotFoundError } from "../errors.ts";
 import type { CheckpointRecord, JobManifest } from "../job.ts";
 import { JobRecord } from "./job_record.ts";
@@ -31,7 +32,8 @@ export class JobRegistry {
 
   /** Takes in a job whose manifest is in the store already. */
   adopt(manifest: JobManifest, checkpoints: CheckpointRecord[] = []): LiveJob {
-    const job = new LiveJob(this.#deps, new JobRecord(this.#deps, manifest, checkpoints));
+    const Job = manifest.kind === "attached" ? AttachedJob : LiveJob;
+    const job = new Job(this.#deps, new JobRecord(this.#deps, manifest, checkpoints));
     this.#loaded.set(manifest.id, job);
     this.#jobs.set(manifest.id, Promise.resolve(job));
     return job;

@@ -10,6 +10,7 @@ export class LineWriter {
   #busy = false;
   #closing = false;
   #closed = false;
+  #draining: Promise<void> = Promise.resolve();
 
   constructor(stream: WritableStream<Uint8Array>) {
     this.#writer = stream.getWriter();
@@ -21,24 +22,32 @@ export class LineWriter {
   write(line: string): void {
     if (this.#closing) return;
     this.#queue += line + "\n";
-    this.#drain();
+    this.#begin();
   }
 
   /** Queues a line in place of the last one queued so, if that has not gone out yet. */
   writeLatest(line: string): void {
     if (this.#closing) return;
     this.#latest = line + "\n";
-    this.#drain();
+    this.#begin();
+  }
+
+  /** Resolves when nothing waits any more, or nobody takes it. */
+  async flushed(): Promise<void> {
+    await this.#draining;
   }
 
   /** Closes the stream when the queue has gone out. */
   close(): void {
     this.#closing = true;
-    this.#drain();
+    this.#begin();
+  }
+
+  #begin(): void {
+    if (!this.#busy && !this.#closed) this.#draining = this.#drain();
   }
 
   async #drain(): Promise<void> {
-    if (this.#busy || this.#closed) return;
     this.#busy = true;
     try {
       while (this.#queue !== "" || this.#latest !== "") {

@@ -60,7 +60,7 @@ export const AttachContext = z.looseObject({
   checkpoint_dir: z.string(),
   /** Events up to here are durable. */
   acknowledged: count,
-  server: z.looseObject({ version: z.string(), protocol: z.number().int() }),
+  server: z.looseObject({ protocol: z.number().int() }),
 });
 /** What the server tells a trainer that it takes. */
 export type AttachContext = z.infer<typeof AttachContext>;

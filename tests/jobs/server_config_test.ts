@@ -13,6 +13,7 @@ Deno.test("readServerConfig() gives the documented defaults", () => {
     backend: "auto",
     tensorflowDir: null,
     sandbox: "auto",
+    dashboardPort: 47_621,
     maxUpload: 256 * 2 ** 20,
     jobMemory: 2 * 2 ** 30,
     jobTimeout: null,
@@ -34,7 +35,8 @@ Deno.test("readServerConfig() takes flags over the environment", () => {
 Deno.test("readServerConfig() refuses what it does not know or cannot read, by its name", () => {
   const cases: [Record<string, string>, string[], string][] = [
     [{ ONTHEFLY_PROT: "1" }, [], "ONTHEFLY_PROT"],
-    [{ ONTHEFLY_DASHBOARD_PORT: "1" }, [], "ONTHEFLY_DASHBOARD_PORT"],
+    [{ ONTHEFLY_DASHBOARD_PORT: "on" }, [], "ONTHEFLY_DASHBOARD_PORT"],
+    [{ ONTHEFLY_DASHBOARD_PORT: "70000" }, [], "ONTHEFLY_DASHBOARD_PORT"],
     [{ ONTHEFLY_PORT: "70000" }, [], "ONTHEFLY_PORT"],
     [{ ONTHEFLY_PORT: "" }, [], "ONTHEFLY_PORT"],
     [{ ONTHEFLY_SLOTS: "0" }, [], "ONTHEFLY_SLOTS"],
