@@ -11,7 +11,8 @@ const TOLERANCE = 1e-5;
 
 /**
  * Computes a few small things on the current backend and compares them with what cpu made of them:
- * dense layer forward, products with every transposition, reductions, an sgd and an adam step.
+ * dense layer forward, products with every transposition, a convolution with its gradients, pooling,
+ * reductions, an sgd and an adam step.
  * Takes milliseconds; leaves no tensor behind.
  *
  * @throws {BackendSelfTestError} that names the first thing that came out wrong.
@@ -37,6 +38,25 @@ const A = () => tf.tensor2d([0.5, -1, 2, 1.5, 0.25, -0.75], [2, 3]);
 const B = () => tf.tensor2d([1, -0.5, 0.25, 2, -1.5, 0.75], [3, 2]);
 const BIAS = () => tf.tensor1d([0.1, -0.1]);
 const W = () => tf.tensor2d([0.1, -0.2, 0.3, 0.4, -0.5, 0.6], [3, 2]);
+
+/** An image [1, 3, 3, 1] and a filter [2, 2, 1, 2]. */
+const IMAGE = () => tf.tensor4d([1, -2, 0.5, 3, 0.25, -1, 2, -0.5, 1.5], [1, 3, 3, 1]);
+const FILTER = () => tf.tensor4d([0.5, -1, 2, 0.25, -0.75, 1, 1.5, -0.5], [2, 2, 1, 2]);
+
+/** The gradients of image and filter for the sum of the squared outputs. */
+function convolutionGradients(): tf.Tensor {
+  const [image, filter] = tf.grads((image: tf.Tensor, filter: tf.Tensor) =>
+    tf.sum(tf.square(tf.conv2d(image as tf.Tensor4D, filter as tf.Tensor4D, 1, "valid")))
+  )([IMAGE(), FILTER()]) as [tf.Tensor, tf.Tensor];
+  return tf.concat([tf.reshape(image, [-1]), tf.reshape(filter, [-1])]);
+}
+
+/** The maxima of the image's four corners, and where their gradients go. */
+function poolingAndGradient(): tf.Tensor {
+  const pool = (image: tf.Tensor) => tf.maxPool(image as tf.Tensor4D, 2, 1, "valid");
+  const gradient = tf.grad((image: tf.Tensor) => tf.sum(tf.square(pool(image))))(IMAGE());
+  return tf.concat([tf.reshape(pool(IMAGE()), [-1]), tf.reshape(gradient, [-1])]);
+}
 
 /** One optimizer step on W by the gradient of mean((A W)^2). */
 function stepped(optimizer: tf.Optimizer): tf.Tensor {
@@ -72,6 +92,36 @@ const CHECKS: Record<string, Check> = {
   "a matrix product, both operands transposed": {
     compute: () => tf.matMul(B(), A(), true, true),
     expected: [-2.75, 2.6875, -0.75, -0.8125],
+  },
+  "a convolution": {
+    compute: () => tf.conv2d(IMAGE(), FILTER(), 1, "valid"),
+    expected: [-5.375, 1.375, -1.6875, 2.875, -0.25, -0.6875, 0.75, -1.75],
+  },
+  "the gradients of a convolution": {
+    compute: convolutionGradients,
+    expected: [
+      -8.125,
+      -28.25,
+      -5.3125,
+      11.9375,
+      -6.3125,
+      -5.8125,
+      -1,
+      -4.6875,
+      4,
+      -5.125,
+      -13.75,
+      18.1875,
+      0.53125,
+      -34.84375,
+      8.6875,
+      3.1875,
+      -9.625,
+    ],
+  },
+  "a pooling and its gradient": {
+    compute: poolingAndGradient,
+    expected: [3, 0.5, 3, 1.5, 0, 0, 1, 12, 0, 0, 0, 0, 3],
   },
   "sums and maxima": {
     compute: () => tf.concat([tf.sum(A(), 1), tf.mean(A(), 0), tf.max(A(), 1)]),

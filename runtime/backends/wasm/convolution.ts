@@ -3,7 +3,7 @@ import { gatherPatches, lineCount } from "./columns.ts";
 import { type BackendWasm, compose, floats, withShape } from "./compose.ts";
 import type { Window } from "./window.ts";
 
-/** Patches made at once, in bytes. */
+/** In bytes: a large image would need GBs. */
 const PATCHES_LIMIT = 64 * 2 ** 20;
 
 /**
@@ -11,6 +11,7 @@ const PATCHES_LIMIT = 64 * 2 ** 20;
  *
  * @param x [batch, (depth,) height, width, channels in]
  * @param filter [(depth,) height, width, channels in, channels out]
+ * @param limit Patches made at once, in bytes.
  * @returns [pixels of the output, channels out]
  */
 export function convolve(
@@ -18,11 +19,12 @@ export function convolve(
   window: Window,
   x: TensorInfo,
   filter: TensorInfo,
+  limit = PATCHES_LIMIT,
 ): TensorInfo {
   const { channelsIn, channelsOut, output: [, , width] } = window;
   const patchSize = window.filter[0] * window.filter[1] * window.filter[2] * channelsIn;
   const lines = lineCount(window);
-  const perChunk = Math.max(1, Math.floor(PATCHES_LIMIT / (patchSize * width * 4)));
+  const perChunk = Math.max(1, Math.floor(limit / (patchSize * width * 4)));
   return compose(backend, ({ run, allocate, free }) => {
     const weights = withShape(filter, [patchSize, channelsOut]);
     const products: TensorInfo[] = [];

@@ -3,7 +3,7 @@ import { gatherColumns, lineCount } from "./columns.ts";
 import { type BackendWasm, compose, floats, withShape } from "./compose.ts";
 import type { Window } from "./window.ts";
 
-/** Columns made at once, in bytes: more would not be faster, and a large image would need GBs. */
+/** In bytes: more would not be faster, and a large image would need GBs. */
 const COLUMNS_LIMIT = 64 * 2 ** 20;
 
 /**
@@ -11,6 +11,7 @@ const COLUMNS_LIMIT = 64 * 2 ** 20;
  *
  * @param x [batch, (depth,) height, width, channels in]
  * @param dy [batch, (depth,) height, width, channels out]
+ * @param limit Columns made at once, in bytes.
  * @returns [taps x channels in, channels out]
  */
 export function filterGradient(
@@ -18,13 +19,14 @@ export function filterGradient(
   window: Window,
   x: TensorInfo,
   dy: TensorInfo,
+  limit = COLUMNS_LIMIT,
 ): TensorInfo {
   const { batch, channelsIn, channelsOut, input, output, filter } = window;
   const columnRows = filter[0] * filter[1] * filter[2] * channelsIn;
   const pixels = batch * input[0] * input[1] * input[2];
   const lines = lineCount(window);
   const width = output[2];
-  const perChunk = Math.max(1, Math.floor(COLUMNS_LIMIT / (columnRows * width * 4)));
+  const perChunk = Math.max(1, Math.floor(limit / (columnRows * width * 4)));
   return compose(backend, ({ run, allocate, free }) => {
     const channelsFirst = run("Transpose", { x: withShape(x, [pixels, channelsIn]) }, {
       perm: [1, 0],

@@ -3,7 +3,7 @@ import { lineCount, scatterPatches } from "./columns.ts";
 import { type BackendWasm, compose, floats, withShape } from "./compose.ts";
 import type { Window } from "./window.ts";
 
-/** Patches made at once, in bytes. */
+/** In bytes: a large image would need GBs. */
 const PATCHES_LIMIT = 64 * 2 ** 20;
 
 /**
@@ -12,6 +12,7 @@ const PATCHES_LIMIT = 64 * 2 ** 20;
  *
  * @param dy [batch, (depth,) height, width, channels out]
  * @param filter [(depth,) height, width, channels in, channels out]
+ * @param limit Patches made at once, in bytes.
  * @returns [pixels of the input, channels in]
  */
 export function inputGradient(
@@ -19,12 +20,13 @@ export function inputGradient(
   window: Window,
   dy: TensorInfo,
   filter: TensorInfo,
+  limit = PATCHES_LIMIT,
 ): TensorInfo {
   const { batch, channelsIn, channelsOut, input, output } = window;
   const patchSize = window.filter[0] * window.filter[1] * window.filter[2] * channelsIn;
   const lines = lineCount(window);
   const width = output[2];
-  const perChunk = Math.max(1, Math.floor(PATCHES_LIMIT / (patchSize * width * 4)));
+  const perChunk = Math.max(1, Math.floor(limit / (patchSize * width * 4)));
   return compose(backend, ({ run, allocate, free }) => {
     const taps = run("Transpose", { x: withShape(filter, [patchSize, channelsOut]) }, {
       perm: [1, 0],

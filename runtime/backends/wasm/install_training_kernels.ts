@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { avgPool } from "./avg_pool.ts";
 import { avgPoolGrad } from "./avg_pool_grad.ts";
-import { transposeFirst } from "./batch_mat_mul.ts";
+import { oneByOne, transposeFirst } from "./batch_mat_mul.ts";
 import { cast } from "./cast.ts";
 import { clipByValue, relu, relu6 } from "./clip_by_value.ts";
 import type { Kernel } from "./compose.ts";
@@ -47,7 +47,7 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
 /** Kernels that do something before or after the stock one. */
 const WRAPPERS: Readonly<Record<string, (stock: Kernel) => Kernel>> = {
   AvgPool: avgPool,
-  BatchMatMul: transposeFirst,
+  BatchMatMul: (stock) => transposeFirst(oneByOne(stock)),
   Cast: cast,
   ClipByValue: clipByValue,
   Conv2D: conv2D,

@@ -43,7 +43,11 @@ export function sumInto(
   factor: number,
 ): void {
   if (inner === 1) {
-    for (let at = 0; at < outer; at++) output[at] = sumRun(x, at * reduced, reduced) * factor;
+    for (let at = 0, from = 0; at < outer; at++) {
+      let sum = 0;
+      for (const end = from + reduced; from < end; from++) sum += x[from]!;
+      output[at] = sum * factor;
+    }
     return;
   }
   const sums = new Float64Array(inner);
@@ -56,19 +60,4 @@ export function sumInto(
       output[at * inner + column] = sums[column]! * factor;
     }
   }
-}
-
-/** Four sums at once: one alone would wait for each addition to end before the next. */
-function sumRun(x: ArrayLike<number>, from: number, length: number): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let at = from;
-  const end = from + length;
-  for (const last = end - 3; at < last; at += 4) {
-    a += x[at]!;
-    b += x[at + 1]!;
-    c += x[at + 2]!;
-    d += x[at + 3]!;
-  }
-  for (; at < end; at++) a += x[at]!;
-  return a + b + (c + d);
 }
