@@ -69,6 +69,7 @@ async function startFork(
       ? run.config.gradClipNorm
       : state.hparams.grad_clip_norm,
   };
+  if (state.schedule !== null) run.schedule?.restore?.(state.schedule);
   run.originStep = start.origin_step;
   run.indices = loaded.indices;
   if (start.selection.kind === "all" && !overrides.has("batch_size") && !overrides.has("seed")) {
