@@ -28,7 +28,8 @@ const KEPT_LINES = 20;
  */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
   const main = new URL("../main.ts", import.meta.url);
-  const flags = ["--port", "0", "--data-dir", options.dataDir, ...options.flags ?? []];
+  const own = ["--port", "0", "--dashboard-port", "off", "--data-dir", options.dataDir];
+  const flags = [...own, ...options.flags ?? []];
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", main.href, "serve", ...flags],
     // Settings in our own environment are those of another server.

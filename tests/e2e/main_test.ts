@@ -29,7 +29,8 @@ async function run(args: string[], env: Record<string, string> = {}): Promise<Ra
 
 /** A server in a data folder of its own; `end` sends it a signal and tells how it ended. */
 async function serve(dataDir: string) {
-  const process = command(["serve", "--port", "0", "--data-dir", dataDir]).spawn();
+  const process = command(["serve", "--port", "0", "--dashboard-port", "0", "--data-dir", dataDir])
+    .spawn();
   const lines = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   while (!text.includes("\n")) {
@@ -89,11 +90,27 @@ Deno.test("main.ts says that a port or a data folder is in use", async () => {
   await withDataDir(async (dataDir) => {
     const server = await serve(dataDir);
     const { port } = new URL(server.url);
-    const folder = await run(["serve", "--port", "0", "--data-dir", dataDir]);
+    const folder = await run([
+      "serve",
+      "--port",
+      "0",
+      "--dashboard-port",
+      "off",
+      "--data-dir",
+      dataDir,
+    ]);
     assertEquals(folder.code, 2);
     assertMatch(folder.stderr, /in use by another server/);
     await withDataDir(async (other) => {
-      const taken = await run(["serve", "--port", port, "--data-dir", other]);
+      const taken = await run([
+        "serve",
+        "--port",
+        port,
+        "--dashboard-port",
+        "off",
+        "--data-dir",
+        other,
+      ]);
       assertEquals(taken.code, 2);
       assertMatch(taken.stderr, new RegExp(`port ${port} .* is in use`));
     });
