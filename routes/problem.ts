@@ -71,8 +71,8 @@ export function problemOf(error: unknown): Problem {
     return problem(slug, message, { ...extra, code });
   }
   if (error instanceof UnavailableError) return problem("unavailable", error.message);
-  if (codeOf(error) === "ENOSPC") {
-    return problem("no-space", "the server's disk is full; nothing was kept of this request");
+  if (isDiskFull(error)) {
+    return problem("no-space", "the server's disk is full; make room, then ask again");
   }
   return problem("internal", "an unexpected error; the server's log has it under this id", {
     id: crypto.randomUUID(),
@@ -88,6 +88,9 @@ function problem(
   return { type: `/problems/${slug}`, title, status, detail, ...extra };
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
+/** Files say it with a code, the two databases with SQLite's words. */
+function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return "code" in error && error.code === "ENOSPC" ||
+    error.message.includes("database or disk is full");
 }

@@ -130,6 +130,7 @@ Deno.test("errors of the job service keep their meaning, unknown ones tell nothi
     }],
     [new UnavailableError("shutting down"), 503, "unavailable", {}],
     [enospc, 507, "no-space", {}],
+    [new TypeError("database or disk is full"), 507, "no-space", {}],
   ];
   for (const [error, status, slug, fields] of cases) {
     fixture.jobs.apply = () => Promise.reject(error);
