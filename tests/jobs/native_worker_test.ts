@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { AttemptRecord } from "../fixtures/attempt_record.ts";
+import { AttemptRecord } from "../fixtures/attempt_record.ts";
 import { JobFolder, PROJECT_ROOT } from "../fixtures/job_folder.ts";
 import type { AttemptOptions } from "../fixtures/launch_request.ts";
 import { foreignLibrary, tensorFlowForTests } from "../fixtures/tensorflow_library.ts";
@@ -48,13 +48,13 @@ async function train(folder: JobFolder, options: AttemptOptions): Promise<Attemp
 }
 
 /** The losses of its steps. @throws when it did not train to its end. */
-async function lossesOf(record: AttemptRecord): Promise<number[]> {
+async function lossesOf(record: AttemptRecord, steps = STEPS): Promise<number[]> {
   const { code, stderrTail } = await record.exit();
   assertEquals(code, 0, stderrTail);
   const losses = record.events.flatMap((event) =>
     event.type === "trainStep" && event.loss !== null ? [event.loss] : []
   );
-  assertEquals(losses.length, STEPS);
+  assertEquals(losses.length, steps);
   return losses;
 }
 
@@ -80,6 +80,24 @@ Deno.test({ name: "a worker on tensorflow trains inside bwrap as on wasm", ignor
     assertEquals(started.backend.name, "tensorflow");
     assertEquals(started.determinism, "same_machine");
     assertEquals(started.runtime["tensorflow"], installed!.version);
+  });
+  await step("from a checkpoint it goes on to the bit", async () => {
+    const half = { ...config, max_steps: STEPS / 2 };
+    const first = await train(folder, { job: "job-g", backend: "tensorflow", config: half });
+    const { file, checkpoint, sha256 } = await first.event(
+      "checkpoint_saved",
+      ({ reason }) => reason === "final",
+    );
+    const options = { job: "job-g", backend: "tensorflow", config } as const;
+    const request = await folder.request("noise", spirals, options);
+    const path = `${request.context.checkpoint_dir}/${file}`;
+    request.context.start = {
+      from: "checkpoint",
+      checkpoint: { job: "job-g", checkpoint, path, sha256 },
+    };
+    request.context.next_checkpoint = checkpoint + 1;
+    const second = new AttemptRecord(await folder.launcher.launch(request));
+    assertEquals(await lossesOf(second, STEPS / 2), native.slice(STEPS / 2));
   });
   await step("it says no word of its own", async () => {
     const record = await train(folder, { job: "job-d", backend: "tensorflow" });

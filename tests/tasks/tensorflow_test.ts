@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { findTensorFlow } from "../../jobs/workers/tensorflow_library.ts";
 import { pinnedWheel, WheelError } from "../../tasks/tensorflow/wheel.ts";
+import { fencedBlocks, readDocument } from "../fixtures/markdown.ts";
 import { foreignLibrary, tensorFlowForTests } from "../fixtures/tensorflow_library.ts";
 
 const TASK = fromFileUrl(new URL("../../tasks/tensorflow.ts", import.meta.url));
@@ -96,4 +97,12 @@ Deno.test("task tensorflow refuses arguments that it does not know, or that cont
 
 Deno.test("pinnedWheel() says what to do where no wheel is pinned", () => {
   assertThrows(() => pinnedWheel("plan9-mips"), WheelError, "--lib DIR");
+});
+
+Deno.test("task tensorflow prints the help that docs/backends.md shows", async () => {
+  const { code, said } = await runTask("--help");
+  assertEquals(code, 0);
+  const shown = fencedBlocks(await readDocument("docs/backends.md"))
+    .find(({ text }) => text.startsWith("$ deno task tensorflow --help"));
+  assertEquals(shown?.text.split("\n").slice(1).join("\n").trim(), said.trim());
 });
