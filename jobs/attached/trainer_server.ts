@@ -25,6 +25,7 @@ export interface TrainerServerOptions {
 
 /** Lines at once; what comes beyond is turned away. */
 const MAX_LINES = 256;
+const READ_BYTES = 64 * 1024;
 
 /**
  * Listens for the trainers of scripts. Whatever comes in on the port, a line that is no trainer's is
@@ -140,8 +141,10 @@ async function* linesOf(socket: Deno.TcpConn): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let head: string[] = [];
   let length = 0;
-  for await (const chunk of socket.readable) {
-    const parts = decoder.decode(chunk, { stream: true }).split("\n");
+  const chunk = new Uint8Array(READ_BYTES);
+  // Not through `socket.readable`, whose end would close the socket before a refusal is written.
+  for (let count = await socket.read(chunk); count !== null; count = await socket.read(chunk)) {
+    const parts = decoder.decode(chunk.subarray(0, count), { stream: true }).split("\n");
     for (const part of parts.slice(0, -1)) {
       yield head.length === 0 ? part : head.join("") + part;
       head = [];
