@@ -51,6 +51,10 @@ export interface TrainerChannel {
   reply(id: string, data: Record<string, unknown>): void;
   /** Answers a command with why it was not done: a code, and a sentence. */
   fail(id: string, error: string, detail: string): void;
+  /** Whether `poll()` looks at the line itself, so that what arrives needs no turn of the event loop. */
+  readonly looks: boolean;
+  /** Whether `poll()` has something. */
+  readonly pending: boolean;
   /** The next command, if one has arrived. Its payload is checked. */
   poll(): Command | null;
   /** Resolves when `poll()` has something, or the input has ended. */
@@ -79,6 +83,7 @@ export async function openStdioChannel(): Promise<
   if (line === null) throw new Error("standard input ended before the launch context");
   const context = LaunchContext.parse(parse(line));
   transport.begin(context.token);
+  transport.readByThread();
   return { context: { ...context, token: "" }, channel: createChannel(transport, context) };
 }
 
@@ -144,7 +149,17 @@ class LineChannel implements TrainerChannel {
     this.#answer({ id, ok: false, error, detail });
   }
 
+  get looks(): boolean {
+    return this.#transport.looks === true;
+  }
+
+  get pending(): boolean {
+    this.#takeArrived();
+    return this.#first !== null;
+  }
+
   poll(): Command | null {
+    this.#takeArrived();
     const queued = this.#first;
     if (queued === null) return null;
     this.#first = queued.next;
@@ -181,6 +196,16 @@ class LineChannel implements TrainerChannel {
   #answer(reply: Reply): void {
     this.#transport.frame(stringify(reply));
     this.flush();
+  }
+
+  #takeArrived(): void {
+    while (!this.#ended) {
+      const line = this.#transport.arrivedLine?.();
+      if (line === undefined) return;
+      if (line === null) return this.#end();
+      if (line !== "") this.#receive(line);
+      this.#signal();
+    }
   }
 
   async #readCommands(): Promise<void> {

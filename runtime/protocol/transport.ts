@@ -5,6 +5,8 @@
  * runs. The token is kept as bytes and never as a string, because a heap snapshot, which a module
  * may take, shows strings and not the contents of buffers.
  */
+import { InputThread } from "./input_thread.ts";
+
 const encoder = new TextEncoder();
 const encode = encoder.encode.bind(encoder);
 const encodeInto = encoder.encodeInto.bind(encoder);
@@ -36,6 +38,10 @@ export interface TrainerTransport {
   flush(): void;
   /** The next line of input without its break, or null when the input has ended. */
   readLine(): Promise<string | null>;
+  /** Whether `arrivedLine()` sees what comes; absent where only the event loop brings lines. */
+  readonly looks?: boolean;
+  /** The next line that has arrived: null at the end, undefined where there is none. */
+  arrivedLine?(): string | null | undefined;
   /** Whether somebody is at the other end; absent where it always is. */
   readonly linked?: boolean;
   /** Resolves when events may be added without waiting; absent where a flush waits itself. */
@@ -45,16 +51,20 @@ export interface TrainerTransport {
 /** The two ends that a {@linkcode StdioTransport} works on; `Deno.stdin` and `Deno.stdout` fit. */
 export interface StdioEnds {
   read(into: Uint8Array): Promise<number | null>;
+  /** What has arrived already; undefined where there is nothing. */
+  readNow?(into: Uint8Array): number | null | undefined;
   writeSync(bytes: Uint8Array): number;
 }
 
 /** Lines over standard input and output. */
 export class StdioTransport implements TrainerTransport {
-  readonly #ends: StdioEnds;
+  #ends: StdioEnds;
   #frameStart = new NativeUint8Array(0);
   #buffer = new NativeUint8Array(BUFFER_BYTES);
   #waiting = 0;
   readonly #chunk = new NativeUint8Array(READ_BYTES);
+  /** Input that holds no line break, and what came behind it. */
+  #head = "";
   #input = "";
   #inputEnded = false;
 
@@ -91,29 +101,61 @@ export class StdioTransport implements TrainerTransport {
     if (this.#buffer.length > BUFFER_BYTES) this.#buffer = new NativeUint8Array(BUFFER_BYTES);
   }
 
+  /** Reads through a thread from now on, so that {@linkcode arrivedLine} sees what comes. */
+  readByThread(): void {
+    const thread = new InputThread();
+    this.#ends = {
+      read: (into) => thread.read(into),
+      readNow: (into) => thread.readNow(into),
+      writeSync: this.#ends.writeSync,
+    };
+  }
+
+  get looks(): boolean {
+    return this.#ends.readNow !== undefined;
+  }
+
   async readLine(): Promise<string | null> {
-    let head = "";
     for (;;) {
-      const end = apply(indexOfString, this.#input, ["\n"]);
-      if (end >= 0) {
-        const line = head + apply(sliceString, this.#input, [0, end]);
-        this.#input = apply(sliceString, this.#input, [end + 1]);
-        return line;
-      }
-      head += this.#input;
-      this.#input = "";
-      if (this.#inputEnded) return head === "" ? null : head;
-      await this.#readChunk();
+      const line = this.#takeLine();
+      if (line !== undefined) return line;
+      this.#add(await this.#ends.read(this.#chunk));
     }
   }
 
-  async #readChunk(): Promise<void> {
-    const count = await this.#ends.read(this.#chunk);
+  arrivedLine(): string | null | undefined {
+    for (;;) {
+      const line = this.#takeLine();
+      if (line !== undefined) return line;
+      const count = this.#ends.readNow?.(this.#chunk);
+      if (count === undefined) return undefined;
+      this.#add(count);
+    }
+  }
+
+  /** A line that is there in full, null at the end, undefined where more has to come. */
+  #takeLine(): string | null | undefined {
+    const end = apply(indexOfString, this.#input, ["\n"]);
+    if (end >= 0) {
+      const line = this.#head + apply(sliceString, this.#input, [0, end]);
+      this.#head = "";
+      this.#input = apply(sliceString, this.#input, [end + 1]);
+      return line;
+    }
+    this.#head += this.#input;
+    this.#input = "";
+    if (!this.#inputEnded) return undefined;
+    const rest = this.#head;
+    this.#head = "";
+    return rest === "" ? null : rest;
+  }
+
+  #add(count: number | null): void {
     if (count === null) {
       this.#inputEnded = true;
-      this.#input = decode();
+      this.#input += decode();
     } else {
-      this.#input = decode(apply(subarray, this.#chunk, [0, count]), { stream: true });
+      this.#input += decode(apply(subarray, this.#chunk, [0, count]), { stream: true });
     }
   }
 

@@ -4,15 +4,14 @@ import type { TrainerChannel } from "../protocol/channel.ts";
 /** How long training may run between two looks at the command line, in ms. */
 const LOOK_EVERY_MS = 4;
 /**
- * Turns of the event loop in one look. A loop that is never idle takes what another thread has read
- * only once in some 60 turns: with one turn a look, a command waited for a median of 245 ms, with
- * 16 for 2.4 ms (`deno task bench control_latency`).
+ * Turns of the event loop in one look at a line that only they bring anything from: a loop that is
+ * never idle takes what another thread has read once in some 60 turns.
  */
 const TURNS = 16;
 
 /**
- * The batch boundary at which commands take effect. While nothing is asked it costs one clock read
- * a step; once in a few milliseconds it lets the event loop bring commands in.
+ * The batch boundary at which commands take effect. While nothing is asked it costs a look at the
+ * line and one at the clock; once in a few milliseconds the event loop gets a turn.
  */
 export class PauseGate {
   #lastLook = performance.now();
@@ -27,7 +26,7 @@ export class PauseGate {
 
   /** Whether it is time to {@linkcode look}. */
   get due(): boolean {
-    return performance.now() - this.#lastLook >= LOOK_EVERY_MS;
+    return this.#channel.pending || performance.now() - this.#lastLook >= LOOK_EVERY_MS;
   }
 
   /** Lets commands come in and carries them out. */
@@ -41,7 +40,8 @@ export class PauseGate {
   async breathe(): Promise<void> {
     this.#channel.flush();
     await this.#channel.room();
-    for (let count = 0; count < TURNS; count++) await turn();
+    const turns = this.#channel.looks ? 1 : TURNS;
+    for (let count = 0; count < turns; count++) await turn();
     this.#lastLook = performance.now();
   }
 
