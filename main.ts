@@ -12,6 +12,7 @@ import { TrainerServer } from "./jobs/attached/trainer_server.ts";
 import { openArtifactStore } from "./jobs/storage/artifact_store.ts";
 import { DataFolderError, openDataFolder } from "./jobs/storage/data_folder.ts";
 import { userDenoCache } from "./jobs/workers/deno_cache.ts";
+import { openDatasetStore } from "./jobs/storage/dataset_store.ts";
 import { openEventLog } from "./jobs/events/event_log.ts";
 import { randomId } from "./jobs/job_id.ts";
 import { openJobStore } from "./jobs/storage/job_store.ts";
@@ -66,6 +67,12 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   const kvPath = config.kv ?? join(folder.path, "kv.sqlite3");
   const store = opened.adopt(await openJobStore(kvPath), (store) => store.close());
   const artifacts = openArtifactStore(folder.path);
+  const datasets = await openDatasetStore({
+    dataDir: folder.path,
+    quota: config.datasetQuota,
+    mounts: config.datasets ?? {},
+    clock: Date.now,
+  });
   const metrics = createMetricsStore(log);
   const projectRoot = import.meta.dirname!;
   const denoDir = userDenoCache(projectRoot, (name) => Deno.env.get(name)) ??
@@ -87,6 +94,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     log,
     store,
     artifacts,
+    datasets,
     metrics,
     launcher,
     clock: Date.now,
@@ -104,6 +112,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     log,
     metrics,
     artifacts,
+    datasets,
     config,
     logger: logger.getChild("http"),
     closing: http.closing,

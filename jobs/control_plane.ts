@@ -20,6 +20,8 @@ export interface Submission {
   /** Further modules beside it, by relative name. */
   extraModules: { name: string; source: string }[];
   files: PostedFile[];
+  /** Names of the datasets that it reads. */
+  datasets?: string[] | undefined;
   config: PartialJobConfig;
   project?: string | undefined;
   runName?: string | undefined;

@@ -201,6 +201,8 @@ export const JobManifest = z.strictObject({
   config: z.record(z.string(), z.unknown()),
   module: z.strictObject({ sha256: z.string(), name: z.string() }),
   files: z.array(z.strictObject({ name: z.string(), bytes: count, sha256: z.string() })),
+  /** Datasets that the submission named; absent when it named none. */
+  datasets: z.array(z.strictObject({ name: z.string(), sha256: z.string().nullable() })).optional(),
   dataset: z.strictObject({ hash: z.string(), train: count, val: count, test: count }).nullable(),
   /** Training samples in use, where a selection picked them. */
   selected: count.nullable(),

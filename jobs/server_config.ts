@@ -1,6 +1,8 @@
+import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { ATTACH_PORT } from "../runtime/protocol/attachment.ts";
 import { BACKENDS } from "../runtime/protocol/commands.ts";
+import { DatasetName } from "./storage/dataset_store.ts";
 import { SANDBOX_MODES } from "./workers/sandbox.ts";
 
 /** One setting: its default as text, what it means, and how its text becomes a value. */
@@ -33,6 +35,18 @@ function wholeOf(text: string, from: number, to: number): number | null {
   const value = Number(text);
   return /^\d+$/.test(text) && value >= from && value <= to ? value : null;
 }
+
+/** `name=/path,name=/path` as paths by name. */
+const mounts = z.string().transform((text, context) => {
+  const entries = text.split(",").filter((part) => part.trim() !== "").map((part) => {
+    const [name, path] = splitOnce(part.trim());
+    const sound = DatasetName.safeParse(name).success && path !== undefined && isAbsolute(path);
+    return sound ? [name, resolve(path)] : refuse(context, "name=/absolute/path,...");
+  });
+  const names = new Set(entries.map(([name]) => name));
+  if (names.size < entries.length) return refuse(context, "each name once");
+  return Object.fromEntries(entries) as Record<string, string>;
+});
 
 const settings = {
   host: { default: "127.0.0.1", meaning: "address HTTP listens on", schema: z.string().min(1) },
@@ -86,6 +100,12 @@ const settings = {
     ),
   },
   maxUpload: { default: "256MiB", meaning: "largest submission", schema: size },
+  datasets: {
+    default: null,
+    meaning: "folders that jobs may read as datasets: name=/path,name=/path",
+    schema: mounts,
+  },
+  datasetQuota: { default: "20GiB", meaning: "most bytes of uploaded datasets", schema: size },
   jobMemory: { default: "2GiB", meaning: "memory of one worker", schema: size },
   jobTimeout: {
     default: null,

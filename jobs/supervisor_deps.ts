@@ -1,6 +1,7 @@
 import type { Logger } from "@logtape/logtape";
 import type { LaunchContext } from "../runtime/protocol/commands.ts";
 import type { ArtifactStore } from "./storage/artifact_store.ts";
+import type { DatasetStore } from "./storage/dataset_store.ts";
 import type { EventLog } from "./events/event_log.ts";
 import type { RandomId } from "./job_id.ts";
 import type { JobStore } from "./storage/job_store.ts";
@@ -32,6 +33,7 @@ export interface SupervisorDeps {
   log: EventLog;
   store: JobStore;
   artifacts: ArtifactStore;
+  datasets: DatasetStore;
   metrics: MetricsStore;
   launcher: Launcher;
   /** Milliseconds since the epoch. */

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import type { AppDeps } from "./app_deps.ts";
 import { checkpointRoutes } from "./checkpoints.ts";
 import { commandRoutes } from "./commands.ts";
+import { datasetRoutes } from "./datasets.ts";
 import { errorHandler, notFoundHandler } from "./errors.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
@@ -30,6 +31,7 @@ export function createApp(deps: AppDeps): Hono {
       metricRoutes,
       checkpointRoutes,
       sessionRoutes,
+      datasetRoutes,
       openapiRoutes,
     ]
   ) app.route("/", routes(deps));

@@ -1,6 +1,7 @@
 import type { Logger } from "@logtape/logtape";
 import type { ArtifactStore } from "../jobs/storage/artifact_store.ts";
 import type { ControlPlane } from "../jobs/control_plane.ts";
+import type { DatasetStore } from "../jobs/storage/dataset_store.ts";
 import type { EventLog } from "../jobs/events/event_log.ts";
 import type { MetricsStore } from "../jobs/events/metrics_store.ts";
 import type { ServerConfig } from "../jobs/server_config.ts";
@@ -11,6 +12,7 @@ export interface AppDeps {
   log: EventLog;
   metrics: MetricsStore;
   artifacts: ArtifactStore;
+  datasets: DatasetStore;
   config: ServerConfig;
   logger: Logger;
   /** Aborts when the server shuts down: open streams end. */

@@ -1,8 +1,10 @@
 /** Every call of the API, once: what `/openapi.json` is made of, and what the tests walk. */
 import { z } from "zod";
 import { CheckpointRecord, JobManifest, Receipt } from "../jobs/job.ts";
+import { DatasetRecord } from "../jobs/storage/dataset_store.ts";
 import {
   CONTROL_BODIES,
+  DatasetFileQuery,
   EventsQuery,
   ForkBody,
   JobListQuery,
@@ -13,7 +15,7 @@ import {
 
 /** One call: where it is, what it takes, what it answers when all is well. */
 export interface Operation {
-  method: "get" | "post" | "patch" | "delete";
+  method: "get" | "post" | "put" | "patch" | "delete";
   /** With parameters as Hono writes them: `/jobs/:id`. */
   path: string;
   /** Name of the call, unique. */
@@ -60,6 +62,7 @@ const Metrics = z.object({
   last_event_seq: z.number(),
   last_event_id: z.string(),
 });
+const Dataset = z.object({ ...DatasetRecord.shape, links });
 const Anything = z.record(z.string(), z.unknown());
 
 function pageOf(item: z.ZodType): z.ZodObject {
@@ -204,6 +207,49 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "One session with its jobs.",
     status: 200,
     answer: Session,
+  },
+  {
+    method: "put",
+    path: "/datasets/:name",
+    id: "putDataset",
+    summary: "Upload a dataset, or replace it: one file as the body, or several as a form.",
+    query: DatasetFileQuery,
+    body: z.unknown(),
+    bodyTypes: ["application/octet-stream", "multipart/form-data"],
+    status: 201,
+    answer: Dataset,
+  },
+  {
+    method: "get",
+    path: "/datasets",
+    id: "listDatasets",
+    summary: "List datasets; files is their count.",
+    status: 200,
+    answer: pageOf(Dataset.extend({ files: z.number() })),
+  },
+  {
+    method: "get",
+    path: "/datasets/:name",
+    id: "getDataset",
+    summary: "One dataset with its files.",
+    status: 200,
+    answer: Dataset,
+  },
+  {
+    method: "get",
+    path: "/datasets/:name/content",
+    id: "getDatasetContent",
+    summary: "A file of a dataset, or a range of it.",
+    query: DatasetFileQuery,
+    status: 200,
+    answerTypes: ["application/octet-stream"],
+  },
+  {
+    method: "delete",
+    path: "/datasets/:name",
+    id: "deleteDataset",
+    summary: "Delete a dataset that no job which has not ended uses.",
+    status: 204,
   },
   {
     method: "get",

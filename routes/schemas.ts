@@ -2,17 +2,29 @@
 import { z } from "zod";
 import { JobName } from "../jobs/submission/job_name.ts";
 import { JobState } from "../jobs/job.ts";
+import { DatasetName } from "../jobs/storage/dataset_store.ts";
 import { Selection } from "../runtime/protocol/selection.ts";
 
 const label = z.string().max(200).optional();
 const count = z.number().int().min(1);
 const config = z.record(z.string(), z.unknown());
 
+/** Datasets that a submission names, each once. */
+export const DatasetNames = z.array(DatasetName).max(100)
+  .refine((names) => new Set(names).size === names.length, "a dataset is named twice")
+  .describe("datasets that the job reads, by name");
+
+/** Which file of a dataset is meant. */
+export const DatasetFileQuery = z.strictObject({
+  file: z.string().min(1).max(1_000).optional().describe("name of the file in the dataset"),
+});
+
 /** A submission as JSON. */
 export const SubmissionBody = z.strictObject({
   module: z.string().describe("source of the module"),
   modules: z.record(z.string(), z.string()).default({}).describe("further modules, by name"),
   files: z.record(z.string(), z.string()).default({}).describe("data files, base64, by name"),
+  datasets: DatasetNames.default([]),
   config: config.default({}),
   project: JobName.optional(),
   run_name: JobName.optional(),

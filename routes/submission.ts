@@ -17,13 +17,15 @@ import {
 } from "./read_body.ts";
 import type { ReceivedFiles } from "./received_files.ts";
 import { RequestError } from "./request_error.ts";
-import { SubmissionBody } from "./schemas.ts";
+import { DatasetNames, SubmissionBody } from "./schemas.ts";
 
 /** Most bytes of one module, of a config and of a whole JSON submission: these are held in memory. */
 const MODULE_LIMIT = 4 * 2 ** 20;
 const JSON_LIMIT = 64 * 2 ** 20;
 
 const TYPESCRIPT = ["application/typescript", "text/typescript", "application/x-typescript"];
+/** Parts of a form that are text. */
+const FIELDS = new Set(["config", "project", "run_name", "datasets"]);
 const ACCEPTED = ["application/typescript", "multipart/form-data", "application/json"];
 
 /** What a submission is read with. */
@@ -63,12 +65,16 @@ async function fromTypeScript(
   query: Record<string, string>,
   reader: SubmissionReader,
 ): Promise<Submission> {
-  const { project, run_name, ...config } = query;
+  const { project, run_name, datasets, ...config } = query;
   const values = Object.entries(config).map(([key, text]) => [key, literal(text)]);
   const names = parseNames({ project, run_name });
   const parsed = parseConfig(Object.fromEntries(values));
   const source = await readText(request, Math.min(reader.maxUpload, MODULE_LIMIT));
-  return submission(reader, { name: "module.ts", source }, { ...names, config: parsed });
+  return submission(reader, { name: "module.ts", source }, {
+    ...names,
+    config: parsed,
+    datasets: listedDatasets(datasets),
+  });
 }
 
 async function fromJson(
@@ -83,6 +89,7 @@ async function fromJson(
   const parts: Partial<Submission> = {
     ...parseNames(body),
     config: parseConfig(body.config),
+    datasets: body.datasets,
     extraModules: Object.entries(body.modules).map(([name, source]) => {
       names.module(name);
       return { name, source };
@@ -112,14 +119,14 @@ async function fromMultipart(
       }
       module = { name: filename?.split(/[/\\]/).at(-1) || "module.ts", source: "" };
       module.source = await text(bytes, "module");
-    } else if (name === "config" || name === "project" || name === "run_name") {
+    } else if (FIELDS.has(name)) {
       if (name in fields) throw new UnprocessableError(name, `${name} is given more than once`);
       fields[name] = "";
       fields[name] = await text(bytes, name);
     } else if (filename === undefined) {
       throw new UnprocessableError(
         name,
-        `part ${name} has no file name; parts without one are module, config, project, run_name`,
+        `part ${name} has no file name; parts without one are module, ${[...FIELDS].join(", ")}`,
       );
     } else if (filename.endsWith(".ts")) {
       names.module(filename);
@@ -138,7 +145,14 @@ async function fromMultipart(
     ...parts,
     ...parseNames(fields),
     config: parseConfig(config as Record<string, unknown>),
+    datasets: listedDatasets(fields["datasets"]),
   });
+}
+
+/** Names of datasets, separated by commas. */
+function listedDatasets(text: string | undefined): string[] {
+  const names = text?.split(",").map((name) => name.trim()).filter((name) => name !== "") ?? [];
+  return parseValue(z.object({ datasets: DatasetNames }), { datasets: names }).datasets;
 }
 
 /** The names in a submission: each one that can be, and none of them twice. */

@@ -13,7 +13,7 @@ export interface AttemptStart {
   plan: RecoveryPlan;
 }
 
-type Deps = Pick<JobDeps, "artifacts" | "log" | "store" | "options" | "randomId">;
+type Deps = Pick<JobDeps, "artifacts" | "datasets" | "log" | "store" | "options" | "randomId">;
 
 /** Everything that a worker needs to become this attempt of this job. */
 export async function launchContext(
@@ -38,6 +38,7 @@ export async function launchContext(
       name,
       path: artifacts.resolve(manifest.id, `files/${name}`),
     })),
+    ...await datasetsOf(deps, manifest),
     config: plan.point === null ? firstConfig(deps, manifest) : manifest.config,
     membership_seed: root === null ? null : Number(root.config["seed"]),
     dataset_hash: (root ?? manifest).dataset?.hash ?? null,
@@ -49,6 +50,20 @@ export async function launchContext(
     origin_step: manifest.origin.step,
     replay: { until_step: plan.range.untilStep, commands: plan.commands },
     goal,
+  };
+}
+
+/** Where the datasets lie that the submission named. @throws {ConflictError} when one is gone. */
+async function datasetsOf(
+  { datasets }: Deps,
+  manifest: JobManifest,
+): Promise<Pick<LaunchContext, "datasets">> {
+  if (manifest.datasets === undefined) return {};
+  return {
+    datasets: await Promise.all(manifest.datasets.map(async (reference) => ({
+      name: reference.name,
+      path: await datasets.folder(reference),
+    }))),
   };
 }
 

@@ -61,7 +61,7 @@ export class ChildMaker {
 
   async #manifest(id: string, plan: ChildPlan): Promise<JobManifest> {
     const { kind, origins, config, start, actor } = plan;
-    const { session, project, module, files } = origins[0]!.job.record.manifest;
+    const { session, project, module, files, datasets } = origins[0]!.job.record.manifest;
     return newManifest(this.#deps.clock(), {
       id,
       session,
@@ -71,6 +71,7 @@ export class ChildMaker {
       config,
       module,
       files,
+      ...datasets === undefined ? {} : { datasets },
       owner: actor,
       start,
       goal: start ? "running" : "parked",

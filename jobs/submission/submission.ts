@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { toWireConfig } from "../../runtime/protocol/job_config.ts";
 import type { Submission } from "../control_plane.ts";
-import { UnprocessableError } from "../errors.ts";
+import { NotFoundError, UnprocessableError } from "../errors.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
 import type { JobManifest } from "../job.ts";
 import { newJobId, newSessionId } from "../job_id.ts";
 import { JobName } from "./job_name.ts";
 import { NO_FIGURES } from "../life/job_projection.ts";
 import { checkModule } from "./module_syntax.ts";
+import type { DatasetReference } from "../storage/dataset_store.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 
 /**
@@ -26,6 +27,7 @@ export async function keepSubmission(
   for (const extra of extraModules) {
     checkModule(extra.source, extra.name, { extraModules: names, main: false });
   }
+  const datasets = await referencesTo(deps, submission.datasets ?? []);
   const id = newJobId(deps.randomId);
   const manifest = newManifest(deps.clock(), {
     id,
@@ -36,6 +38,7 @@ export async function keepSubmission(
     config: toWireConfig(submission.config),
     module: { sha256: sha256Of(module.source), name: module.name },
     files: files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })),
+    ...datasets.length === 0 ? {} : { datasets },
     owner: submission.owner,
   });
   await deps.artifacts.createJob(id, module.source, extraModules, files);
@@ -45,6 +48,21 @@ export async function keepSubmission(
     await deps.artifacts.removeJob(id);
     throw error;
   }
+}
+
+/** The datasets as they are now: a job never reads one that took the place of another. */
+async function referencesTo(
+  { datasets }: JobDeps,
+  names: readonly string[],
+): Promise<DatasetReference[]> {
+  return await Promise.all(names.map(async (name) => {
+    try {
+      return await datasets.reference(name);
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
+      throw new UnprocessableError("datasets", `datasets: ${error.message}`);
+    }
+  }));
 }
 
 /** What a new job is, beyond what every new job is. */

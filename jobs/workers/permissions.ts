@@ -6,6 +6,8 @@ export interface WorkerPolicy {
   entry: string;
   /** The job's own folder: read only. */
   jobDir: string;
+  /** Folders of the datasets that the job named: read only. */
+  datasets?: readonly string[];
   /** The attempt's checkpoints: the one place that is written. */
   checkpointDir: string;
   /** Limit of the JavaScript heap, in bytes. */
@@ -19,13 +21,14 @@ export interface WorkerPolicy {
  * link in a readable folder: a worker cannot make one, so the server must never put one there.
  */
 export function readablePaths(policy: WorkerPolicy): string[] {
-  const { projectRoot, entry, jobDir } = policy;
+  const { projectRoot, entry, jobDir, datasets = [] } = policy;
   return [
     `${projectRoot}/deno.json`,
     `${projectRoot}/runtime`,
     `${projectRoot}/node_modules`,
     ...(entry.startsWith(`${projectRoot}/runtime/`) ? [] : [entry]),
     jobDir,
+    ...datasets,
   ];
 }
 

@@ -151,6 +151,7 @@ export class ProcessLauncher implements Launcher {
       entry: this.#entry,
       jobDir,
       checkpointDir: context.checkpoint_dir,
+      datasets: (context.datasets ?? []).map(({ path }) => path),
       heapBytes: memoryBytes,
       ...(native === null ? {} : { nativeLibrary: native.path }),
     };

@@ -18,13 +18,13 @@ async function lossesOf(
   module: string,
   config: Record<string, unknown>,
   evaluates = false,
-): Promise<number[]> {
+): Promise<(number | null)[]> {
   await chooseBackend("wasm", 1);
   const random = installSeededRandom(keyedStream(0, "setup"));
   try {
     const context = launchContext(fixture(module), "", { config });
     const { run } = await loadJob(context, random, () => {});
-    const losses: number[] = [];
+    const losses: (number | null)[] = [];
     await trainLoop(run, {
       gate: () => "go on",
       onStep: async ({ loss }) => {
