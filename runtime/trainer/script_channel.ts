@@ -19,6 +19,12 @@ export function tappedChannel(inner: TrainerChannel | null, tap: EventTap): Trai
     get ended() {
       return inner?.ended ?? false;
     },
+    get looks() {
+      return inner?.looks ?? true;
+    },
+    get pending() {
+      return inner?.pending ?? false;
+    },
     durable: (seq) => inner?.durable(seq) ?? Promise.resolve(),
     flush: () => inner?.flush(),
     room: () => inner?.room() ?? Promise.resolve(),

@@ -1,5 +1,6 @@
 /** Scripts that people start themselves, with and without a server that comes and goes. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import {
   attachedJob,
   AttachedRun,
@@ -10,6 +11,7 @@ import {
 } from "../fixtures/attached_run.ts";
 import { ServerProcess } from "../fixtures/server_process.ts";
 
+const MODULE = fromFileUrl(new URL("../fixtures/attached_module.ts", import.meta.url));
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
 Deno.test("Trainer.fit() without a server trains, and leaves its newest checkpoints", async () => {
@@ -98,4 +100,57 @@ Deno.test("a script that was killed leaves a job that says so and takes stop", a
   assertEquals(refused.status, 409);
   assertEquals((await server.call("POST", `/jobs/${job}/stop`, {})).status, 200);
   assertEquals((await server.state(job, "stopped"))["state"], "stopped");
+});
+
+Deno.test("Trainer.fit() of a job module can be forked, and goes on when its script has ended", async () => {
+  const port = freePort();
+  await using server = await ServerProcess.start("--dashboard-port", String(port));
+  const files = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${files}/numbers.txt`, "1,2,3,4,5,6,7,8");
+    const options = { port, files, progress: false, backend: "cpu" } as const;
+    await using run = await AttachedRun.start(options, MODULE);
+    const { end, job } = await run.result();
+    assertEquals(end, "max_epochs");
+    const fork = await server.call("POST", `/jobs/${job}/fork`, {
+      selection: { kind: "indices", indices: [0, 1, 2, 3] },
+      config: { max_epochs: 2 },
+    });
+    assertEquals(fork.status, 201, JSON.stringify(fork.body));
+    const child = await server.state(String(fork.body["id"]), "completed", "failed");
+    assertEquals([child["state"], child["error"]], ["completed", null]);
+    assertEquals((child["dataset"] as { train: number }).train, 8);
+
+    const resumed = await server.call("POST", `/jobs/${job}/resume`, { max_epochs: 201 });
+    assertEquals(resumed.status, 200, JSON.stringify(resumed.body));
+    await server.event(
+      `/jobs/${job}/events?types=trainStep`,
+      ({ data }) => Number(data["step"]) === 402,
+    );
+  } finally {
+    await Deno.remove(files, { recursive: true });
+  }
+});
+
+Deno.test("several scripts at once are several jobs, each with a name of its own", async () => {
+  const port = freePort();
+  await using server = await ServerProcess.start("--dashboard-port", String(port));
+  const options = { runName: "twin", maxEpochs: 4, port };
+  await using first = await AttachedRun.start(options);
+  await using second = await AttachedRun.start(options);
+  const jobs = (await Promise.all([first.result(), second.result()])).map(({ job }) => job!);
+  const manifests = await Promise.all(jobs.map((job) => server.state(job, "completed")));
+  assertEquals(manifests.map(({ run_name }) => run_name).sort(), ["twin", "twin-2"]);
+  assertEquals(new Set(manifests.map(({ session }) => session)).size, 2);
+});
+
+Deno.test("a script whose training throws fails its job with the reason", async () => {
+  const port = freePort();
+  await using server = await ServerProcess.start("--dashboard-port", String(port));
+  const options = { runName: "broken", failAt: 50, maxEpochs: 100, port, delayMs: 2 };
+  await using run = await AttachedRun.start(options);
+  const thrown = await assertRejects(() => run.result(), Error);
+  assertStringIncludes(thrown.message, "no more batches");
+  const failed = await server.state(await attachedJob(server, "broken"), "failed");
+  assertStringIncludes((failed["error"] as { message: string }).message, "no more batches");
 });
