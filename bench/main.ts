@@ -3,6 +3,7 @@
  * it was measured on. Ratios hold elsewhere, absolutes do not.
  */
 import { resultTable } from "../tasks/result_table.ts";
+import { attached } from "./attached.ts";
 import { controlLatency } from "./control_latency.ts";
 import { eventLog } from "./event_log.ts";
 import type { Figure, Subject } from "./figure.ts";
@@ -16,6 +17,7 @@ const SUBJECTS: Record<string, Subject> = {
   runner_overhead: runnerOverhead,
   control_latency: controlLatency,
   first_step: firstStep,
+  attached,
   sse,
   event_log: eventLog,
   server_memory: serverMemory,
