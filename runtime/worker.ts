@@ -22,6 +22,8 @@ async function work(
 ): Promise<void> {
   const { backend: wanted, threads, tensorflow } = context;
   const backend = await PhaseError.in("backend", () => chooseBackend(wanted, threads, tensorflow));
+  // The backend has loaded what it needs; the module is to load no native code of its own.
+  Deno.permissions.revokeSync({ name: "ffi" });
   const random = installSeededRandom(keyedStream(0, "setup"));
   const job = await loadJob(
     context,

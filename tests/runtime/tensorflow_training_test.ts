@@ -102,8 +102,3 @@ testOnTensorFlow(
     assertEquals(alive(), before);
   },
 );
-
-testOnTensorFlow("tensorflow leaves no permission to load native code", () => {
-  const path = installed!.path;
-  assertEquals(Deno.permissions.querySync({ name: "ffi", path }).state, "prompt");
-});

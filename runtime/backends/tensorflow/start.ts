@@ -11,8 +11,7 @@ const NAME = "tensorflow";
 /**
  * Makes TensorFlow's own library the backend of TensorFlow.js. Starting it again only selects it.
  *
- * The process gives up its permission to load native code: what a job module finds is this backend,
- * not the library. Importing this registers the kernels.
+ * Needs the permission `ffi` for just the library. Importing this registers the kernels.
  *
  * @param library Path of `libtensorflow_cc.so.2` or `libtensorflow.so.2`.
  * @param threads Threads that one operation may use.
@@ -27,7 +26,6 @@ export function startTensorFlow(library: string, threads: number): string {
     return running.binding.TF_Version;
   }
   const binding = createBinding(openLibrary(library), threads);
-  Deno.permissions.revokeSync({ name: "ffi" });
   restoreNodeUtil();
   // The class declares the whole addon; training asks for no more of it than there is here.
   const addon = binding as NodeJSKernelBackend["binding"];
