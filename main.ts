@@ -11,6 +11,7 @@ import type { TrainerHost } from "./jobs/attached/attach_desk.ts";
 import { TrainerServer } from "./jobs/attached/trainer_server.ts";
 import { openArtifactStore } from "./jobs/storage/artifact_store.ts";
 import { DataFolderError, openDataFolder } from "./jobs/storage/data_folder.ts";
+import { reportBackends } from "./jobs/workers/backend_report.ts";
 import { userDenoCache } from "./jobs/workers/deno_cache.ts";
 import { openDatasetStore } from "./jobs/storage/dataset_store.ts";
 import { openEventLog } from "./jobs/events/event_log.ts";
@@ -112,6 +113,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     log,
     metrics,
     artifacts,
+    backends: () => reportBackends(launcher.native),
     datasets,
     config,
     logger: logger.getChild("http"),

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { AppDeps } from "./app_deps.ts";
+import { backendRoutes } from "./backends.ts";
 import { checkpointRoutes } from "./checkpoints.ts";
 import { commandRoutes } from "./commands.ts";
 import { datasetRoutes } from "./datasets.ts";
@@ -32,6 +33,7 @@ export function createApp(deps: AppDeps): Hono {
       checkpointRoutes,
       sessionRoutes,
       datasetRoutes,
+      backendRoutes,
       openapiRoutes,
     ]
   ) app.route("/", routes(deps));

@@ -4,6 +4,7 @@ import type { ControlPlane } from "../jobs/control_plane.ts";
 import type { DatasetStore } from "../jobs/storage/dataset_store.ts";
 import type { EventLog } from "../jobs/events/event_log.ts";
 import type { MetricsStore } from "../jobs/events/metrics_store.ts";
+import type { BackendReport } from "../jobs/workers/backend_report.ts";
 import type { ServerConfig } from "../jobs/server_config.ts";
 
 /** Everything that the routes are given. */
@@ -13,6 +14,8 @@ export interface AppDeps {
   metrics: MetricsStore;
   artifacts: ArtifactStore;
   datasets: DatasetStore;
+  /** Starts and measures every backend; takes seconds. */
+  backends: () => Promise<BackendReport[]>;
   config: ServerConfig;
   logger: Logger;
   /** Aborts when the server shuts down: open streams end. */

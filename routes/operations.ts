@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { CheckpointRecord, JobManifest, Receipt } from "../jobs/job.ts";
 import { DatasetRecord } from "../jobs/storage/dataset_store.ts";
+import { BackendReport } from "../jobs/workers/backend_report.ts";
 import {
   CONTROL_BODIES,
   DatasetFileQuery,
@@ -258,6 +259,14 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "Whether the process answers.",
     status: 200,
     answer: Anything,
+  },
+  {
+    method: "get",
+    path: "/backends",
+    id: "listBackends",
+    summary: "What jobs can compute on here, measured at the first request.",
+    status: 200,
+    answer: z.object({ items: z.array(BackendReport), next_cursor }),
   },
   {
     method: "get",
