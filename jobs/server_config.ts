@@ -38,14 +38,16 @@ function wholeOf(text: string, from: number, to: number): number | null {
 
 /** `name=/path,name=/path` as paths by name. */
 const mounts = z.string().transform((text, context) => {
-  const entries = text.split(",").filter((part) => part.trim() !== "").map((part) => {
+  const folders: Record<string, string> = {};
+  for (const part of text.split(",").filter((part) => part.trim() !== "")) {
     const [name, path] = splitOnce(part.trim());
-    const sound = DatasetName.safeParse(name).success && path !== undefined && isAbsolute(path);
-    return sound ? [name, resolve(path)] : refuse(context, "name=/absolute/path,...");
-  });
-  const names = new Set(entries.map(([name]) => name));
-  if (names.size < entries.length) return refuse(context, "each name once");
-  return Object.fromEntries(entries) as Record<string, string>;
+    if (!DatasetName.safeParse(name).success || path === undefined || !isAbsolute(path)) {
+      return refuse(context, "name=/absolute/path,...");
+    }
+    if (Object.hasOwn(folders, name)) return refuse(context, "each name once");
+    folders[name] = resolve(path);
+  }
+  return folders;
 });
 
 const settings = {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { PostedFile } from "../control_plane.ts";
 import { ConflictError, NotFoundError, UnprocessableError } from "../errors.ts";
 import { namesIn, sync, syncFolders, writeDurably } from "./durable_file.ts";
+import { assertFolder, mountedFiles } from "./mounted_folder.ts";
 import { checkFileName } from "./posted_names.ts";
 
 /** Name of a dataset: a folder's name and part of an address. */
@@ -86,7 +87,10 @@ export class DatasetStore {
   /** @throws {NotFoundError} when there is no such dataset. */
   async get(name: string): Promise<DatasetRecord> {
     const mount = this.#mountOf(name);
-    if (mount !== undefined) return await mountedRecord(name, mount);
+    if (mount !== undefined) {
+      const { files, changedAt } = await mountedFiles(name, mount);
+      return { name, sha256: null, ...total(files), mounted: true, created_at: changedAt };
+    }
     if (!DatasetName.safeParse(name).success) throw new NotFoundError("dataset", name);
     try {
       return DatasetRecord.parse(JSON.parse(await Deno.readTextFile(this.#path(name, RECORD))));
@@ -264,38 +268,12 @@ function recordOf(
   return {
     name,
     sha256: hash.digest("hex"),
-    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-    files,
+    ...total(files),
     mounted: false,
     created_at: createdAt,
   };
 }
 
-/** @throws {NotFoundError} when the operator's folder is not there. */
-async function assertFolder(name: string, path: string): Promise<void> {
-  try {
-    if ((await Deno.stat(path)).isDirectory) return;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  throw new NotFoundError("dataset", name);
-}
-
-/** What an operator's folder holds now; symbolic links are left out. */
-async function mountedRecord(name: string, path: string): Promise<DatasetRecord> {
-  const files: DatasetRecord["files"] = [];
-  const walk = async (prefix: string): Promise<void> => {
-    for await (const entry of Deno.readDir(join(path, prefix))) {
-      if (entry.isDirectory) await walk(`${prefix}${entry.name}/`);
-      if (!entry.isFile) continue;
-      const { size } = await Deno.stat(join(path, prefix, entry.name));
-      files.push({ name: prefix + entry.name, bytes: size, sha256: null });
-    }
-  };
-  await assertFolder(name, path);
-  await walk("");
-  files.sort((a, b) => a.name < b.name ? -1 : 1);
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  const { mtime } = await Deno.stat(path);
-  return { name, sha256: null, bytes, files, mounted: true, created_at: mtime?.getTime() ?? 0 };
+function total(files: DatasetRecord["files"]): Pick<DatasetRecord, "bytes" | "files"> {
+  return { bytes: files.reduce((sum, file) => sum + file.bytes, 0), files };
 }
