@@ -14,6 +14,7 @@ import { AttachedJob } from "./attached_job.ts";
 import { AttachedLink } from "./attached_link.ts";
 import { AttachedWorker } from "./attached_worker.ts";
 import { keepScript } from "./keep_script.ts";
+import type { OriginalTrainer } from "./original_trainer.ts";
 import { RefusedError } from "./refused_error.ts";
 import { SeenEvents } from "./seen_events.ts";
 
@@ -23,6 +24,8 @@ export interface IncomingLine {
   hangUp: () => void;
   /** Where the server's pages are. */
   serverUrl: string;
+  /** For a trainer that has said no hello of its own. */
+  original: OriginalTrainer | null;
 }
 
 /** Who takes trainers in. */
@@ -60,7 +63,7 @@ export class AttachDesk implements TrainerHost {
   async #attach(
     id: string,
     hello: Hello,
-    { writer, hangUp, serverUrl }: IncomingLine,
+    { writer, hangUp, serverUrl, original }: IncomingLine,
   ): Promise<AttachedLink> {
     const { artifacts, log } = this.#deps;
     const found = await this.#find(id) ?? await this.#create(id, hello);
@@ -84,8 +87,11 @@ export class AttachDesk implements TrainerHost {
       seen,
       writer,
       hangUp,
+      original,
     });
-    writer.write(JSON.stringify({ id: "attach", cmd: "attach_context", payload: context }));
+    if (original === null) {
+      writer.write(JSON.stringify({ id: "attach", cmd: "attach_context", payload: context }));
+    }
     job.attach(new AttachedWorker(link), attached, threads);
     return link;
   }

@@ -16,6 +16,17 @@ const NOTHING_TO_REPEAT: RecoveryPlan = {
   continuous: true,
 };
 
+/** What a script must be capable of for an action. */
+const COMMAND_OF: { readonly [A in JobAction]?: string } = {
+  pause: "pause",
+  resume: "resume",
+  stop: "stop",
+  hparams: "set_hparams",
+  rewind: "load_ckpt",
+  test: "test",
+  checkpoint: "save_ckpt",
+};
+
 /** What needs a model that somebody else than the script builds. */
 const NEEDS_MODULE: ReadonlySet<JobAction> = new Set(["fork", "merge"]);
 
@@ -83,6 +94,14 @@ export class AttachedJob extends LiveJob {
   override assertTakes(action: JobAction): void {
     if (action === "delete") return;
     if (NEEDS_MODULE.has(action) || ENDED.has(this.state)) this.#assertRebuilds(action);
+    const command = COMMAND_OF[action];
+    const { capabilities = [] } = this.record.manifest.attached ?? {};
+    if (this.#ofScript && !ENDED.has(this.state) && command && !capabilities.includes(command)) {
+      const message = `the trainer of job ${this.id} takes ${
+        capabilities.join(", ")
+      }; not ${command}`;
+      throw new UnprocessableError("command", message, { known: capabilities });
+    }
     if (this.state === "recovering" && action !== "stop" && !NEEDS_MODULE.has(action)) {
       throw this.#away();
     }

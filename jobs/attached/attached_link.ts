@@ -7,6 +7,7 @@ import type { LineWriter } from "../workers/line_writer.ts";
 import type { ReceivedEvent, TrainerIdentity, TrainerLink } from "../workers/trainer_link.ts";
 import { isEvent, isReply, PendingReplies } from "../workers/trainer_messages.ts";
 import { EVENT_CHECKS } from "./event_checks.ts";
+import type { OriginalTrainer } from "./original_trainer.ts";
 import { RefusedError } from "./refused_error.ts";
 import type { SeenEvents } from "./seen_events.ts";
 
@@ -17,6 +18,8 @@ export interface AttachedLinkParts {
   writer: LineWriter;
   /** Ends the socket at once. */
   hangUp: () => void;
+  /** For a trainer that knows neither hello nor acknowledgements. */
+  original: OriginalTrainer | null;
 }
 
 /** The line to a script's trainer, from its hello until either side hangs up. */
@@ -27,15 +30,17 @@ export class AttachedLink implements TrainerLink {
   readonly #seen: SeenEvents;
   readonly #writer: LineWriter;
   readonly #replies: PendingReplies;
+  readonly #original: OriginalTrainer | null;
   readonly #closing = Promise.withResolvers<void>();
   #handler: (received: ReceivedEvent) => void = () => {};
 
-  constructor({ identity, seen, writer, hangUp }: AttachedLinkParts) {
+  constructor({ identity, seen, writer, hangUp, original }: AttachedLinkParts) {
     this.#identity = identity;
     this.#seen = seen;
     this.#writer = writer;
     this.#replies = new PendingReplies(writer);
     this.hangUp = hangUp;
+    this.#original = original;
     this.closed = this.#closing.promise;
   }
 
@@ -47,6 +52,7 @@ export class AttachedLink implements TrainerLink {
   }
 
   acknowledge(eventSeq: number): void {
+    if (this.#original !== null) return;
     const { run_id, run_gen } = this.#identity;
     this.#writer.writeLatest(
       JSON.stringify({ cmd: "ack", payload: { run_id, run_gen, event_seq: eventSeq } }),
@@ -58,7 +64,9 @@ export class AttachedLink implements TrainerLink {
   }
 
   /** Takes the next line. @throws {RefusedError} when it is none that a trainer writes. */
-  receive(json: string): void {
+  receive(line: string): void {
+    const json = this.#original === null ? line : this.#original.translate(line);
+    if (json === null) return;
     let message: unknown;
     try {
       message = JSON.parse(json);

@@ -6,6 +6,7 @@ import { JobError } from "../errors.ts";
 import { LineWriter } from "../workers/line_writer.ts";
 import type { TrainerHost } from "./attach_desk.ts";
 import type { AttachedLink } from "./attached_link.ts";
+import { originalHello, OriginalTrainer } from "./original_trainer.ts";
 import { RefusedError } from "./refused_error.ts";
 
 /** What a {@linkcode TrainerServer} needs. */
@@ -111,7 +112,7 @@ export class TrainerServer {
     parts: { writer: LineWriter; hangUp: () => void },
   ): Promise<AttachedLink> {
     const { host, token, serverUrl } = this.#options;
-    const hello = parseHello(line);
+    const { hello, original } = parseHello(line);
     if (token !== null && !equal(hello.token ?? "", token)) {
       throw new RefusedError("bad_token", "the first line lacks the server's token");
     }
@@ -119,11 +120,15 @@ export class TrainerServer {
       const message = `it speaks protocol ${hello.protocol}, this server ${PROTOCOL_VERSION}`;
       throw new RefusedError("protocol_version", message);
     }
-    return await host.attach(hello, { ...parts, serverUrl });
+    const link = await host.attach(hello, { ...parts, serverUrl, original });
+    // Its first line was an event already.
+    if (original !== null) link.receive(line);
+    return link;
   }
 }
 
-function parseHello(line: string): Hello {
+/** The hello of a line, or the one that an original trainer's first event stands for. */
+function parseHello(line: string): { hello: Hello; original: OriginalTrainer | null } {
   let message: unknown;
   try {
     message = JSON.parse(line);
@@ -131,7 +136,9 @@ function parseHello(line: string): Hello {
     throw new RefusedError("bad_hello", `its first line is no JSON: ${line.slice(0, 60)}`);
   }
   const parsed = Hello.safeParse(message);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { hello: parsed.data, original: null };
+  const stood = originalHello(message);
+  if (stood !== null) return { hello: stood, original: new OriginalTrainer(stood) };
   const { path, message: wrong } = parsed.error.issues[0]!;
   throw new RefusedError("bad_hello", `its first line is no hello: ${path.join(".")}: ${wrong}`);
 }

@@ -1,57 +1,14 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { getLogger } from "@logtape/logtape";
 import { TrainerServer } from "../../jobs/attached/trainer_server.ts";
-import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 import { event, hello, started, step, TrainerClient } from "../fixtures/trainer_client.ts";
-
-/** A job service with its port for scripts. */
-class Harness implements AsyncDisposable {
-  readonly logged: string[] = [];
-  server!: TrainerServer;
-
-  private constructor(readonly inside: SupervisorFixture, readonly token: string | null) {
-    this.listen();
-  }
-
-  static async open(token: string | null = null): Promise<Harness> {
-    return new Harness(await SupervisorFixture.open(), token);
-  }
-
-  listen(): void {
-    const warn = (_: string, { peer: _peer, ...fields }: Record<string, unknown>) =>
-      this.logged.push(Object.values(fields).join(" "));
-    const logger = Object.assign(Object.create(getLogger(["test"])), { warn });
-    this.server = new TrainerServer({
-      hostname: "127.0.0.1",
-      port: 0,
-      token: this.token,
-      serverUrl: "http://server",
-      host: this.inside.jobs,
-      logger,
-      silenceMs: 300,
-    });
-  }
-
-  connect(): Promise<TrainerClient> {
-    return TrainerClient.connect(this.server.port);
-  }
-
-  /** The jobs there are, by id. */
-  async jobs() {
-    return (await this.inside.jobs.list({ limit: 10 })).items;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.close();
-    await this.inside[Symbol.asyncDispose]();
-  }
-}
+import { TrainerServerFixture } from "../fixtures/trainer_server_fixture.ts";
 
 const isAck = (seq: number) => (line: Record<string, unknown>) =>
   line["cmd"] === "ack" && (line["payload"] as { event_seq: number }).event_seq >= seq;
 
 Deno.test("TrainerServer takes events in any order, each once, and acknowledges what is whole", async () => {
-  await using harness = await Harness.open();
+  await using harness = await TrainerServerFixture.open();
   await using client = await harness.connect();
   await client.send(hello());
   const context = (await client.next())!["payload"] as { job: string; acknowledged: number };
@@ -64,7 +21,7 @@ Deno.test("TrainerServer takes events in any order, each once, and acknowledges 
 });
 
 Deno.test("TrainerServer tells a trainer that dials again what it has", async () => {
-  await using harness = await Harness.open();
+  await using harness = await TrainerServerFixture.open();
   let job = "";
   {
     await using client = await harness.connect();
@@ -82,7 +39,7 @@ Deno.test("TrainerServer tells a trainer that dials again what it has", async ()
 });
 
 Deno.test("TrainerServer refuses a second trainer of a run, and the first goes on", async () => {
-  await using harness = await Harness.open();
+  await using harness = await TrainerServerFixture.open();
   await using first = await harness.connect();
   await first.send(hello(), started());
   await first.until(isAck(1));
@@ -97,7 +54,7 @@ Deno.test("TrainerServer refuses a second trainer of a run, and the first goes o
 });
 
 Deno.test("TrainerServer cuts off what is no trainer, with one line in its log", async () => {
-  await using harness = await Harness.open();
+  await using harness = await TrainerServerFixture.open();
   const line = "x".repeat(1_000_000);
   const cases: [string, (client: TrainerClient) => Promise<void>, string][] = [
     ["garbage", (client) => client.write("GET / HTTP/1.1\r\n\r\n"), "no JSON"],
@@ -132,7 +89,7 @@ Deno.test("TrainerServer cuts off what is no trainer, with one line in its log",
 });
 
 Deno.test("TrainerServer with a token takes who has it in the first line, and nobody else", async () => {
-  await using harness = await Harness.open("a token of some length");
+  await using harness = await TrainerServerFixture.open("a token of some length");
   for (const token of [undefined, "a token of other length"]) {
     await using stranger = await harness.connect();
     await stranger.send(hello(token === undefined ? {} : { token }));
@@ -144,7 +101,7 @@ Deno.test("TrainerServer with a token takes who has it in the first line, and no
 });
 
 Deno.test("TrainerServer says when its port is taken", async () => {
-  await using harness = await Harness.open();
+  await using harness = await TrainerServerFixture.open();
   const { port } = harness.server;
   const logger = getLogger(["test"]);
   const host = harness.inside.jobs;
