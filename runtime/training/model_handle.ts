@@ -29,21 +29,30 @@ export function modelHandle(model: Model): ModelHandle {
       "model() must return a tf.LayersModel, or an object with apply(xs, { training }) and weights",
     );
   }
-  const weights = model.weights.map((variable, position) => weightAt(position, variable));
+  const weights = model.weights.map((variable, position) => {
+    if (variable instanceof tf.Variable) return weightAt(position, variable);
+    throw new TypeError(`weights[${position}] of model() is no tf.variable()`);
+  });
   return {
     model,
     weights,
     trainable: trainableOf(weights),
-    apply: (xs, training) => model.apply(xs, { training }),
+    apply: (xs, training) => {
+      const predicted: unknown = model.apply(xs, { training });
+      if (predicted instanceof tf.Tensor) return predicted;
+      throw new TypeError("apply() of model() must return a tensor, and not later");
+    },
     dispose: () => tf.dispose([...model.weights]),
   };
 }
 
 function layersModelHandle(model: tf.LayersModel): ModelHandle {
+  // A frozen layer says so itself; what its weights say is only what they were made with.
+  const trainable = new Set(model.trainableWeights);
   const weights = model.weights.map((weight, position) => {
     // `val` is the tf.Variable behind a LayerVariable; tfjs marks it protected.
     const { val } = weight as unknown as { val: tf.Variable };
-    return weightAt(position, val, weight.originalName, weight.trainable);
+    return weightAt(position, val, weight.originalName, trainable.has(weight));
   });
   return {
     model,
