@@ -8,7 +8,7 @@ import { keyedStream } from "../determinism/rng.ts";
 import type { SeededRandom } from "../determinism/seeded_math_random.ts";
 import { jobFiles, wholeFiles } from "../data/job_files.ts";
 import type { SampleSource } from "../data/sample.ts";
-import type { JobContext, JobData, JobDefinition } from "../job_definition.ts";
+import type { JobContext, JobData, JobDefinition, Model } from "../job_definition.ts";
 import type { LaunchContext } from "../protocol/commands.ts";
 import {
   completeConfig,
@@ -19,7 +19,7 @@ import {
 } from "../protocol/job_config.ts";
 import type { CustomSteps } from "../training/custom_step.ts";
 import { resolveLoss } from "../training/losses.ts";
-import { modelHandle } from "../training/model_handle.ts";
+import { type ModelHandle, modelHandle } from "../training/model_handle.ts";
 import type { Schedule } from "../training/schedules.ts";
 import { type Splits, TrainingRun } from "../training/training_run.ts";
 import { PhaseError } from "./phase_error.ts";
@@ -78,16 +78,17 @@ export async function buildJob(
     ...files,
   };
   const phase = (name: "setup" | "init", key: number) =>
-    random.rekey(keyedStream(config.seed, name, key));
+    random.rekey(keyedStream(name === "setup" ? ctx.seed : config.seed, name, key));
 
+  // Data that is drawn is as much the session root's as data that is split.
   phase("setup", 0);
   const data = await PhaseError.in(
     "data",
-    async () => checkedSplits(await definition.data(ctx), config.seed),
+    async () => checkedSplits(await definition.data(ctx), ctx.seed),
   );
   await PhaseError.in("config", () => checkBatchSize(definition, context, data.train.length));
   phase("init", 0);
-  const handle = await PhaseError.in("model", async () => modelHandle(await definition.model()));
+  const handle = await PhaseError.in("model", async () => trainableModel(await definition.model()));
   phase("init", 1);
   const optimizer = await PhaseError.in("optimizer", () => buildOptimizer(definition));
   const loss = await PhaseError.in("loss", () => resolveLoss(definition.loss));
@@ -129,10 +130,18 @@ function checkBatchSize(
   );
 }
 
+function trainableModel(model: Model): ModelHandle {
+  const handle = modelHandle(model);
+  if (handle.trainable.length > 0) return handle;
+  throw new TypeError("model() has no trainable weight; leave at least one layer unfrozen");
+}
+
 /** A new optimizer as the module makes it. */
 export function buildOptimizer(definition: JobDefinition): tf.Optimizer {
   const optimizer = definition.optimizer();
-  if (typeof optimizer?.applyGradients !== "function") {
+  if (
+    typeof optimizer?.applyGradients !== "function" || typeof optimizer.getClassName !== "function"
+  ) {
     throw new TypeError("optimizer() must return a tf.Optimizer, such as tf.train.adam(1e-3)");
   }
   return optimizer;
