@@ -54,11 +54,19 @@ async function work(
 function reportFatal(channel: TrainerChannel, jobDir: string, thrown: unknown, step: number): void {
   const { phase, cause } = PhaseError.from("worker", thrown);
   const message = clipText(cause.message, ERROR_TEXT);
-  const stack = cause.stack === undefined
-    ? null
-    : clipText(moduleStack(cause.stack, jobDir), ERROR_TEXT);
+  const stacks = causesOf(cause).flatMap(({ stack }) => stack ? [moduleStack(stack, jobDir)] : []);
+  const stack = stacks.length === 0 ? null : clipText(stacks.join("\nCaused by "), ERROR_TEXT);
   channel.emit("error", { message, stack, fatal: true, phase, step });
   channel.flush();
+}
+
+/** An error and what caused it: ours names the place, the module's own the line. */
+function causesOf(error: Error): Error[] {
+  const chain: Error[] = [];
+  for (let next: unknown = error; next instanceof Error && chain.length < 5; next = next.cause) {
+    chain.push(next);
+  }
+  return chain;
 }
 
 /** A stack as the module's author knows it: files by the names they were posted under, ours left out. */

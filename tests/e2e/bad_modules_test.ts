@@ -62,6 +62,19 @@ Deno.test("modules that fail: each fails its own job with the module's own words
     assertEquals([error.message, error.phase], ["no data", "data"]);
     assertStringIncludes(error.stack ?? "", "module.ts:15:");
   });
+  await t.step("throws in batch()", async () => {
+    const data = `return { train: { length: 4, batch: () => {
+      throw new Error("no batch");
+    } } };`;
+    const error = await failureOf(server, moduleWith({ data }));
+    assertEquals(error.phase, "data");
+    assertStringIncludes(
+      error.message,
+      "data().train: batch() of samples 0, 1, 2, 3 threw: no batch",
+    );
+    assertStringIncludes(error.stack ?? "", "Caused by Error: no batch");
+    assertStringIncludes(error.stack ?? "", "module.ts:16:");
+  });
   await t.step("throws in step 1", async () => {
     const error = await failureOf(server, moduleWith({ loss: 'throw new Error("no loss");' }));
     assertEquals([error.message, error.phase, error.step], ["no loss", "train", 0]);
