@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { sumTo } from "./sum_to.ts";
 
 /**
  * The gradient of FusedBatchNorm, `(x - mean) / sqrt(variance + epsilon) * scale + offset`. The one
@@ -14,9 +15,7 @@ export const fusedBatchNorm: Omit<tf.GradConfig, "kernelName"> = {
     const [x, mean, variance] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
     const scale = saved[3] as tf.Tensor | undefined;
     const { varianceEpsilon } = attrs as unknown as { varianceEpsilon: number };
-    const axes = broadcastAxes(mean.shape, x.shape);
-    const total = (values: tf.Tensor) =>
-      axes.length === 0 ? values : tf.reshape(tf.sum(values, axes), mean.shape);
+    const total = (values: tf.Tensor) => sumTo(values, mean.shape);
     const perDeviation = tf.rsqrt(tf.add(variance, varianceEpsilon));
     const factor = scale == null ? perDeviation : tf.mul(perDeviation, scale);
     const deviation = tf.sub(x, mean);
@@ -30,11 +29,3 @@ export const fusedBatchNorm: Omit<tf.GradConfig, "kernelName"> = {
     };
   },
 };
-
-/** The axes of the larger shape along which the smaller one is repeated. */
-function broadcastAxes(small: number[], large: number[]): number[] {
-  const missing = large.length - small.length;
-  return large.flatMap((size, axis) =>
-    axis < missing || (small[axis - missing] === 1 && size !== 1) ? [axis] : []
-  );
-}
