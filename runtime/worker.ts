@@ -64,7 +64,8 @@ function reportFatal(channel: TrainerChannel, jobDir: string, thrown: unknown, s
 function causesOf(error: Error): Error[] {
   const chain: Error[] = [];
   for (let next: unknown = error; next instanceof Error && chain.length < 5; next = next.cause) {
-    chain.push(next);
+    // Not by `push`, which the module may have broken.
+    chain[chain.length] = next;
   }
   return chain;
 }

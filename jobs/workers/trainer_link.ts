@@ -3,7 +3,6 @@ import type {
   CommandPayload,
   CommandResults,
 } from "../../runtime/protocol/commands.ts";
-import { clipText } from "../../runtime/protocol/clip_text.ts";
 import type { EventStamp, TrainerEvent } from "../../runtime/protocol/events.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { LineWriter } from "./line_writer.ts";

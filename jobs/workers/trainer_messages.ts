@@ -3,9 +3,13 @@ import type {
   CommandPayload,
   CommandResults,
 } from "../../runtime/protocol/commands.ts";
+import { clipText } from "../../runtime/protocol/clip_text.ts";
 import { TRAINER_EVENT_TYPES, type TrainerEvent } from "../../runtime/protocol/events.ts";
 import { CommandFailedError } from "../errors.ts";
 import type { LineWriter } from "./line_writer.ts";
+
+/** Characters of a refusal that are kept: it goes into a receipt, and KV's values are small. */
+const REFUSAL_TEXT = 4_000;
 
 /** A reply as it arrived. */
 export interface ReceivedReply {
@@ -52,7 +56,10 @@ export class PendingReplies {
     if (waiting === undefined) return false;
     this.#waiting.delete(reply.id);
     if (reply.ok) waiting.resolve(reply.data as never);
-    else waiting.reject(new CommandFailedError(`${reply.error}`, `${reply.detail}`));
+    else {
+      const detail = clipText(`${reply.detail}`, REFUSAL_TEXT);
+      waiting.reject(new CommandFailedError(`${reply.error}`, detail));
+    }
     return true;
   }
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { getLogger } from "@logtape/logtape";
 import { TrainerServer } from "../../jobs/attached/trainer_server.ts";
-import { event, hello, started, step, TrainerClient } from "../fixtures/trainer_client.ts";
+import { event, hello, started, step, type TrainerClient } from "../fixtures/trainer_client.ts";
 import { TrainerServerFixture } from "../fixtures/trainer_server_fixture.ts";
 
 const isAck = (seq: number) => (line: Record<string, unknown>) =>
