@@ -69,7 +69,12 @@ export class TcpTransport implements TrainerTransport {
   /** Whether every event has been acknowledged, or nobody is there to ask for it. */
   get settled(): boolean {
     const { backlog } = this.#options;
-    return this.#refused || !this.#met || backlog.oldest > backlog.newest;
+    return this.#alone || !this.#met || backlog.oldest > backlog.newest;
+  }
+
+  /** Nobody will ever take an event any more. */
+  get #alone(): boolean {
+    return this.#refused || this.#closed;
   }
 
   frame(json: string, eventSeq?: number): void {
@@ -80,7 +85,7 @@ export class TcpTransport implements TrainerTransport {
         this.#opening = { eventSeq, json };
       }
       this.#options.backlog.add(json);
-      if (this.#refused) this.#options.backlog.forget();
+      if (this.#alone) this.#options.backlog.forget();
     }
     this.waiting += json.length;
   }
@@ -90,9 +95,13 @@ export class TcpTransport implements TrainerTransport {
     this.#connection?.wake();
   }
 
-  async readLine(): Promise<string | null> {
-    while (this.#lines.length === 0 && !this.#closed) await this.#changed.promise;
-    return this.#lines.shift() ?? null;
+  /** Never null: that a server is away for good is no reason to end the training. */
+  async readLine(): Promise<string> {
+    for (;;) {
+      const line = this.#lines.shift();
+      if (line !== undefined) return line;
+      await this.#changed.promise;
+    }
   }
 
   async room(): Promise<void> {

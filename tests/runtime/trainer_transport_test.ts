@@ -182,3 +182,16 @@ Deno.test("TcpTransport answers what the line itself is asked", async () => {
     assertEquals((replies[1]!["data"] as { protocol: number }).protocol, 1);
   });
 });
+
+Deno.test("TcpTransport that was closed lets training go on, and keeps nothing", async () => {
+  await withLine({ memory: 400, disk: 1e6 }, async ({ channel, transport, backlog, accept }) => {
+    transport.start();
+    const peer = await accept();
+    await peer.attach(0);
+    await transport.close();
+    for (let count = 0; count < 50; count++) log(channel, "to nobody");
+    await channel.room();
+    assertEquals([channel.ended, transport.settled], [false, true]);
+    assertEquals(backlog.oldest, backlog.newest + 1);
+  });
+});
