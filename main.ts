@@ -268,8 +268,9 @@ if (import.meta.main) {
   try {
     await main(Deno.args);
   } catch (error) {
-    if (!(error instanceof ServerConfigError || error instanceof DataFolderError)) throw error;
-    console.error(error.message);
-    Deno.exit(2);
+    const refused = error instanceof ServerConfigError || error instanceof DataFolderError;
+    console.error(refused ? error.message : error);
+    // Thrown on, it would be one more rejection that a server survives: a start that failed, unsaid.
+    Deno.exit(refused ? 2 : 1);
   }
 }

@@ -118,6 +118,18 @@ Deno.test("main.ts says that a port or a data folder is in use", async () => {
   });
 });
 
+Deno.test("main.ts that cannot start for another reason says why and exits with 1", async () => {
+  for (const database of ["kv.sqlite3", "events.sqlite3"]) {
+    await withDataDir(async (dataDir) => {
+      await Deno.writeTextFile(`${dataDir}/${database}`, "no database ".repeat(500));
+      const flags = ["--port", "0", "--dashboard-port", "off", "--data-dir", dataDir];
+      const { code, stdout, stderr } = await run(["serve", ...flags]);
+      assertEquals([code, stdout], [1, ""]);
+      assertStringIncludes(stderr, "file is not a database");
+    });
+  }
+});
+
 Deno.test("SIGTERM ends open streams and stalled uploads, and the server with 0", async () => {
   await withDataDir(async (dataDir) => {
     const { url, end } = await serve(dataDir);
