@@ -5,6 +5,7 @@
 import { resultTable } from "../tasks/result_table.ts";
 import { attached } from "./attached.ts";
 import { controlLatency } from "./control_latency.ts";
+import { dataLoading } from "./data_loading.ts";
 import { eventLog } from "./event_log.ts";
 import type { Figure, Subject } from "./figure.ts";
 import { firstStep } from "./first_step.ts";
@@ -19,6 +20,7 @@ const SUBJECTS: Record<string, Subject> = {
   first_step: firstStep,
   attached,
   sse,
+  data_loading: dataLoading,
   event_log: eventLog,
   server_memory: serverMemory,
   tensorflow_step: tensorflowStep,
