@@ -1,5 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
+import { encode } from "fast-png";
 import { ServerProcess } from "../fixtures/server_process.ts";
+import { JPEG } from "../fixtures/small_jpeg.ts";
 
 /** Trains on `points.npy` by ranges; `peek` names what its module tries to read besides. */
 const module = (peek: string) => `
@@ -89,4 +91,42 @@ Deno.test("a job reads the datasets that it names, by ranges, and no others", as
   } finally {
     await Deno.remove(mount, { recursive: true });
   }
+});
+
+const IMAGES = `
+import { defineJob, imageFolder, parquet } from "onthefly";
+import * as tf from "@tensorflow/tfjs";
+export default defineJob({
+  config: { batchSize: 2, maxSteps: 3 },
+  model: () => tf.sequential({ layers: [
+    tf.layers.flatten({ inputShape: [4, 4, 3] }),
+    tf.layers.dense({ units: 2, activation: "softmax" }),
+  ] }),
+  optimizer: () => tf.train.sgd(0.01),
+  loss: "categoricalCrossentropy",
+  data: async (ctx) => {
+    const flowers = await parquet(await ctx.open("flowers.parquet"), { label: "kind", columns: ["width"] });
+    ctx.log("flowers", flowers.length);
+    return { train: imageFolder(await ctx.dataset("pets"), { size: [4, 4] }) };
+  },
+});`;
+
+Deno.test("a sandboxed job trains on PNG and JPEG images, and reads Parquet, with no permission but to read", async () => {
+  await using server = await ServerProcess.start();
+  const form = new FormData();
+  for (let at = 0; at < 3; at++) {
+    const grey = { width: 5, height: 6, channels: 1, data: new Uint8Array(30).fill(at) } as const;
+    form.append("file", new Blob([encode(grey) as BlobPart]), `cats/${at}.png`);
+    form.append("file", new Blob([JPEG]), `dogs/${at}.jpg`);
+  }
+  const put = await fetch(`${server.url}/datasets/pets`, { method: "PUT", body: form });
+  assertEquals((await put.json()).files.length, 6);
+  const flowers = await Deno.readFile(new URL("../fixtures/flowers.parquet", import.meta.url));
+  const { body } = await server.call("POST", "/jobs", {
+    module: IMAGES,
+    datasets: ["pets"],
+    files: { "flowers.parquet": flowers.toBase64() },
+  });
+  const ended = await server.state(String(body["id"]), "completed", "failed");
+  assertEquals([ended["error"], ended["step"]], [null, 3]);
 });

@@ -5,11 +5,7 @@ import { openDataFolder } from "../../runtime/data/data_folder.ts";
 import type { Batch } from "../../runtime/data/dataset.ts";
 import { decodeImage } from "../../runtime/data/decode_image.ts";
 import { imageFolder } from "../../runtime/data/image_folder.ts";
-
-/** 8 by 8 pixels of one colour, (200, 100, 50), by mozjpeg at quality 95. */
-const JPEG = Uint8Array.fromBase64(
-  "/9j/4AAQSkZJRgABAQAAAQABAAD/2wCEAAICAgICAgICAgIDAwIDAwQDAwMDBAYEBAQEBAYJBQYFBQYFCQgJBwcHCQgOCwkJCw4QDQwNEBMRERMYFxgfHyoBAgICAgICAgICAgMDAgMDBAMDAwMEBgQEBAQEBgkFBgUFBgUJCAkHBwcJCA4LCQkLDhANDA0QExERExgXGB8fKv/CABEIAAgACAMBEQACEQEDEQH/xAAmAAEAAAAAAAAAAAAAAAAAAAAFAQEAAAAAAAAAAAAAAAAAAAAI/9oADAMBAAIQAxAAAAA8rtj/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oACAEBAAE/AH//xAAUEQEAAAAAAAAAAAAAAAAAAAAA/9oACAECAQE/AH//xAAUEQEAAAAAAAAAAAAAAAAAAAAA/9oACAEDAQE/AH//2Q==",
-);
+import { JPEG } from "../fixtures/small_jpeg.ts";
 
 const grey = (value: number) =>
   encode({ width: 2, height: 2, channels: 1, data: new Uint8Array(4).fill(value) });
