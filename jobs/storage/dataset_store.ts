@@ -46,13 +46,22 @@ export interface DatasetStoreOptions {
 
 const RECORD = "dataset.json";
 const FILES = "files";
+/** Begins the name of a dataset that another is about to replace. */
+const REPLACED = ".replaced-";
 
 /** Opens the datasets of a data folder, and drops uploads that an earlier server left unfinished. */
 export async function openDatasetStore(options: DatasetStoreOptions): Promise<DatasetStore> {
   const folder = resolve(options.dataDir, "datasets");
   await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-  for (const name of await namesIn(folder)) {
-    if (name.startsWith(".")) await Deno.remove(join(folder, name), { recursive: true });
+  const names = await namesIn(folder);
+  for (const name of names.filter((name) => name.startsWith("."))) {
+    const replaced = name.startsWith(REPLACED) ? name.slice(REPLACED.length) : null;
+    if (replaced === null || names.includes(replaced)) {
+      await Deno.remove(join(folder, name), { recursive: true });
+    } else {
+      // The server ended after this made room and before its follower had the name.
+      await Deno.rename(join(folder, name), join(folder, replaced));
+    }
   }
   return new DatasetStore(folder, options);
 }
@@ -221,9 +230,12 @@ export class DatasetStore {
       }
       await writeDurably(join(aside, RECORD), new TextEncoder().encode(JSON.stringify(record)));
       await syncFolders(aside);
-      if (replaces) await this.#discard(record.name);
-      await Deno.rename(aside, join(this.#folder, record.name));
+      const target = join(this.#folder, record.name);
+      const replaced = join(this.#folder, `${REPLACED}${record.name}`);
+      if (replaces) await Deno.rename(target, replaced);
+      await Deno.rename(aside, target);
       await sync(this.#folder);
+      if (replaces) await Deno.remove(replaced, { recursive: true });
     } catch (error) {
       await Deno.remove(aside, { recursive: true });
       throw error;

@@ -70,6 +70,18 @@ Deno.test("DatasetStore replaces a dataset only while nobody needs it, the same 
   });
 });
 
+Deno.test("openDatasetStore() gives a dataset back that a crash left without its follower", async () => {
+  await withStore(async (store, folder, open) => {
+    const { record } = await store.put("d", [await posted("x", "one")], free);
+    await Deno.rename(`${folder}/datasets/d`, `${folder}/datasets/.replaced-d`);
+    assertEquals(await (await open()).get("d"), record);
+    await Deno.mkdir(`${folder}/datasets/.replaced-d`);
+    assertEquals(await (await open()).get("d"), record);
+    const names = await Array.fromAsync(Deno.readDir(`${folder}/datasets`), ({ name }) => name);
+    assertEquals(names, ["d"]);
+  });
+});
+
 Deno.test("DatasetStore holds all datasets together to their quota, and leaves nothing of one past it", async () => {
   await withStore(async (store, folder) => {
     await store.put("a", [await posted("x", "12345678")], free);
