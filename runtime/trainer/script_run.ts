@@ -84,9 +84,13 @@ export class ScriptRun {
     const transport = this.#transport;
     if (transport === null || transport.settled) return;
     const { lingerMs = LINGER_MS } = this.#options;
-    if (!transport.linked) this.#say("waits for the server, which has yet to take the rest");
+    if (this.job !== null && !transport.linked) {
+      this.#say("waits for the server, which has yet to take the rest");
+    }
     await transport.settle(lingerMs);
-    if (!transport.settled) this.#say("the server did not come back: it lacks the last events");
+    if (this.job !== null && !transport.settled) {
+      this.#say("the server did not come back: it lacks the last events");
+    }
   }
 
   /** Hangs up and dials no more. */

@@ -48,6 +48,8 @@ export class TcpTransport implements TrainerTransport {
   /** A server has been there, so that nothing may be forgotten any more. */
   #met = false;
   #refused = false;
+  /** The first dial has come to something, if only to nobody. */
+  #dialled = true;
   #closed = false;
   #changed = Promise.withResolvers<void>();
   #dialling: Promise<void> = Promise.resolve();
@@ -59,6 +61,7 @@ export class TcpTransport implements TrainerTransport {
 
   /** Begins to dial. */
   start(): void {
+    this.#dialled = false;
     this.#dialling = this.#dialOn();
   }
 
@@ -69,7 +72,9 @@ export class TcpTransport implements TrainerTransport {
   /** Whether every event has been acknowledged, or nobody is there to ask for it. */
   get settled(): boolean {
     const { backlog } = this.#options;
-    return this.#alone || !this.#met || backlog.oldest > backlog.newest;
+    if (this.#alone) return true;
+    if (!this.#met) return this.#dialled && this.#connection === null;
+    return backlog.oldest > backlog.newest;
   }
 
   /** Nobody will ever take an event any more. */
@@ -144,6 +149,8 @@ export class TcpTransport implements TrainerTransport {
       const { hostname, port } = this.#options;
       const connection = await Connection.open(hostname, port);
       if (connection !== null && await this.#talk(connection)) pause = FIRST_PAUSE_MS;
+      this.#dialled = true;
+      this.#signal();
       if (this.#closed || this.#refused) return;
       await this.#wait(pause);
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
