@@ -31,7 +31,7 @@ export interface TrainerOptions extends PartialJobConfig {
   backend?: (typeof BACKENDS)[number];
   /** Threads of the backend, where it uses several; one a core when absent. */
   threads?: number;
-  /** Folder of TensorFlow's library, for `backend: "tensorflow"`. */
+  /** Path of TensorFlow's library, `libtensorflow_cc.so.2`, for `backend: "tensorflow"`. */
   tensorflow?: string;
   /** Whether to tell on standard error how the run gets on. */
   progress?: boolean;
