@@ -8,7 +8,7 @@ import type { CheckpointRecord } from "../job.ts";
 export function beyondRing(
   records: Iterable<CheckpointRecord>,
   keep: number,
-  held: ReadonlySet<number> = new Set(),
+  held: Pick<ReadonlySet<number>, "has"> = new Set(),
 ): CheckpointRecord[] {
   const newestFirst = [...records].sort((a, b) => b.checkpoint - a.checkpoint);
   const labels = new Set<string>();

@@ -146,7 +146,7 @@ async function stop(job: LiveJob): Promise<Outcome> {
 async function rewind(job: LiveJob, request: RequestOf<"rewind">): Promise<Outcome> {
   const { checkpoint } = request;
   const record = checkpointOrThrow(job, checkpoint);
-  job.held.add(checkpoint);
+  job.held.hold(checkpoint);
   try {
     if (!await job.deps.artifacts.verify(record)) {
       throw new CommandFailedError("checkpoint_damaged", `checkpoint ${checkpoint} is damaged`);
@@ -160,7 +160,7 @@ async function rewind(job: LiveJob, request: RequestOf<"rewind">): Promise<Outco
     }
     return rewindAtRest(job, record);
   } finally {
-    job.held.delete(checkpoint);
+    job.held.release(checkpoint);
   }
 }
 

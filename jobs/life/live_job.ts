@@ -1,6 +1,7 @@
 import { type Attempt, launchAttempt } from "./attempt.ts";
 import { Changes } from "./changes.ts";
 import { CommandFailedError, UnavailableError } from "../errors.ts";
+import { Holds } from "./holds.ts";
 import { ENDED, LIVE } from "../job.ts";
 import type { CheckpointRecord, JobAction, JobManifest, JobState } from "../job.ts";
 import type { JobRecord, TransitionFacts } from "./job_record.ts";
@@ -30,7 +31,7 @@ export class LiveJob extends Changes {
   /** The server ends: workers are let go, states stay. */
   closing = false;
   /** Checkpoints that something under way still reads. */
-  readonly held = new Set<number>();
+  readonly held = new Holds();
   #commands: Promise<unknown> = Promise.resolve();
   #parkTimer: Cancel | null = null;
   #stopTimer: Cancel | null = null;

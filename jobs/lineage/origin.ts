@@ -26,13 +26,13 @@ export async function holdOrigin(
   const record = checkpoint === null
     ? await job.enqueue(() => checkpointNow(job, reason))
     : checkpointOrThrow(job, checkpoint);
-  job.held.add(record.checkpoint);
+  job.held.hold(record.checkpoint);
   return { job, record };
 }
 
 /** Lets the ring have them again, unless they are pinned. */
 export function releaseOrigins(origins: Origin[]): void {
-  for (const { job, record } of origins) job.held.delete(record.checkpoint);
+  for (const { job, record } of origins) job.held.release(record.checkpoint);
 }
 
 async function checkpointNow(

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { beyondRing } from "../../jobs/life/checkpoint_ring.ts";
+import { Holds } from "../../jobs/life/holds.ts";
 import type { CheckpointRecord } from "../../jobs/job.ts";
 
 function records(count: number, pinned: number[] = []): CheckpointRecord[] {
@@ -46,4 +47,16 @@ Deno.test("beyondRing() keeps the newest checkpoint of each label beside the rin
     label: record.checkpoint <= 2 ? "best" : null,
   }));
   assertEquals(dropped(labelled, 2), [1, 3]);
+});
+
+Deno.test("Holds keeps a checkpoint from the ring until the last of its holders lets go", () => {
+  const holds = new Holds();
+  holds.hold(1);
+  holds.hold(1);
+  holds.release(1);
+  assertEquals([holds.has(1), holds.size], [true, 1]);
+  assertEquals(dropped(records(2), 1, holds), []);
+  holds.release(1);
+  assertEquals([holds.has(1), holds.size], [false, 0]);
+  assertEquals(dropped(records(2), 1, holds), [1]);
 });
