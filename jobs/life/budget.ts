@@ -22,6 +22,8 @@ export function raisedBudget(manifest: JobManifest, budget: Budget): Budget {
   const before = totalSteps(manifest, config);
   const after = totalSteps(manifest, { ...config, ...given });
   if (ENDED.has(state)) {
+    // Stopped before it began: nothing is done, so that any budget is more.
+    if (manifest.steps_per_epoch === null && Object.keys(given).length > 0) return given;
     if (grows(config, given) && (after === null || (after > step && after > (before ?? 0)))) {
       return given;
     }

@@ -190,6 +190,19 @@ Deno.test("resume of a completed job needs a budget that is larger in effect", a
   assertEquals([step, config.max_steps], [18, 18]);
 });
 
+Deno.test("resume of a job that was stopped before it began takes any budget, and needs one", async () => {
+  await using fixture = await SupervisorFixture.open({ trainingSlots: 1 });
+  const gate = Promise.withResolvers<void>();
+  fixture.launcher.script = { onImport: () => gate.promise };
+  await fixture.submit({ max_steps: 5 });
+  const { id } = await fixture.submit();
+  await fixture.control(id, { command: "stop" });
+  await assertRejects(() => fixture.control(id, { command: "resume" }), StateConflictError);
+  await fixture.control(id, { command: "resume", max_steps: 10, max_epochs: 9 });
+  gate.resolve();
+  assertEquals((await fixture.untilState(id, "completed")).step, 10);
+});
+
 Deno.test("resume of a running job raises its budget, never lowers it", async () => {
   await using fixture = await SupervisorFixture.open();
   fixture.launcher.script = {
