@@ -70,7 +70,7 @@ Deno.test("trainLoop() with prefetch disposes the batches that nobody asked for"
   assertEquals(again.length, 3);
 });
 
-Deno.test("prefetch keeps a run to the bit through pause, release, rewind and kill", async () => {
+Deno.test("prefetch keeps a run to the bit through pause, release and kill", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const expected = await lossesOf("sampled", { prefetch: 0, max_steps: STEPS });
