@@ -41,7 +41,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 /** Files of `runtime/` that stand above the session; leaves never reach up to these. */
-const ABOVE_LEAVES = ["runtime/session/", "runtime/trainer/", "runtime/worker.ts", "runtime/mod.ts"];
+const ABOVE_LEAVES = [
+  "runtime/session/",
+  "runtime/trainer/",
+  "runtime/worker.ts",
+  "runtime/mod.ts",
+];
 
 async function sourceFiles(folder: string): Promise<string[]> {
   const files: string[] = [];
