@@ -86,6 +86,12 @@ export function checkpointOrThrow(job: LiveJob, checkpoint: number): CheckpointR
   return record;
 }
 
+/** The refusal of a checkpoint whose file is gone, or is not what was saved. */
+export function damaged({ job, checkpoint }: CheckpointRecord): CommandFailedError {
+  const message = `the file of checkpoint ${checkpoint} of ${job} is damaged; take another one`;
+  return new CommandFailedError("checkpoint_damaged", message);
+}
+
 function controlOf(request: ControlRequest): Control<ControlRequest["command"]> {
   return CONTROLS[request.command] as Control<ControlRequest["command"]>;
 }
@@ -149,7 +155,7 @@ async function rewind(job: LiveJob, request: RequestOf<"rewind">): Promise<Outco
   job.held.hold(checkpoint);
   try {
     if (!await job.deps.artifacts.verify(record)) {
-      throw new CommandFailedError("checkpoint_damaged", `checkpoint ${checkpoint} is damaged`);
+      throw damaged(record);
     }
     if (LIVE.has(job.state)) {
       const attempt = await job.trainingWorker();

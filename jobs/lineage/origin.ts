@@ -1,5 +1,5 @@
 import type { SaveReason } from "../../runtime/protocol/events.ts";
-import { checkpointOrThrow } from "../life/control_commands.ts";
+import { checkpointOrThrow, damaged } from "../life/control_commands.ts";
 import { ConflictError } from "../errors.ts";
 import type { CheckpointRecord } from "../job.ts";
 import type { LiveJob } from "../life/live_job.ts";
@@ -16,6 +16,7 @@ export interface Origin {
  * It is held until {@linkcode releaseOrigins}, so that the ring does not drop it meanwhile.
  *
  * @throws {NotFoundError} when there is no checkpoint of that number.
+ * @throws {CommandFailedError} when that checkpoint's file is damaged.
  * @throws {ConflictError} when the parent has none yet.
  */
 export async function holdOrigin(
@@ -27,7 +28,9 @@ export async function holdOrigin(
     ? await job.enqueue(() => checkpointNow(job, reason))
     : checkpointOrThrow(job, checkpoint);
   job.held.hold(record.checkpoint);
-  return { job, record };
+  if (checkpoint === null || await job.deps.artifacts.verify(record)) return { job, record };
+  job.held.release(record.checkpoint);
+  throw damaged(record);
 }
 
 /** Lets the ring have them again, unless they are pinned. */

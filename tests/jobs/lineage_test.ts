@@ -1,6 +1,7 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { ForkRequest, MergeRequest } from "../../jobs/control_plane.ts";
 import {
+  CommandFailedError,
   ConflictError,
   NotFoundError,
   StateConflictError,
@@ -117,6 +118,32 @@ Deno.test("fork() refuses what can be known at once", async () => {
     ConflictError,
     "no checkpoint yet",
   );
+});
+
+Deno.test("fork() and merge() refuse a damaged checkpoint that is named, and pass it over otherwise", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const parent = await completed(fixture);
+  const { job: other } = await fixture.jobs.fork(parent, FORK, "t");
+  await fixture.untilState(other.id, "completed");
+  const [newest] = (await fixture.jobs.checkpoints(parent)).slice(-1);
+  await Deno.truncate(fixture.artifacts.resolve(parent, newest!.path), 9);
+  const { checkpoint } = newest!;
+  for (
+    const named of [
+      () => fixture.jobs.fork(parent, { ...FORK, at: checkpoint }, "t"),
+      () => fixture.jobs.merge(other.id, { ...MERGE, with: [{ job: parent, checkpoint }] }, "t"),
+    ]
+  ) {
+    await assertRejects(
+      named,
+      CommandFailedError,
+      `checkpoint ${checkpoint} of ${parent} is damaged`,
+    );
+  }
+  const { job } = await fixture.jobs.fork(parent, FORK, "t");
+  assert(job.origin.checkpoint! < checkpoint);
+  await fixture.untilState(job.id, "completed");
+  await fixture.jobs.delete(other.id);
 });
 
 Deno.test("fork() with a long index list keeps it as a file", async () => {
