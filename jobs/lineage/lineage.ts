@@ -1,14 +1,13 @@
 import { renameKeys, toSnakeCase } from "../../runtime/protocol/naming.ts";
 import { MERGE_STRATEGIES, type MergeStrategy } from "../../runtime/protocol/merge_strategy.ts";
 import type { PartialJobConfig } from "../../runtime/protocol/job_config.ts";
-import type { Selection } from "../../runtime/protocol/selection.ts";
 import { architectureDifference } from "./architecture.ts";
+import { checkSelection } from "./check_selection.ts";
 import type { Child, ChildMaker } from "./child_maker.ts";
 import { assertAllowed } from "../life/assert_allowed.ts";
 import type { ForkRequest, MergeRequest } from "../control_plane.ts";
 import { UnprocessableError } from "../errors.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
-import type { JobManifest } from "../job.ts";
 import type { LiveJob } from "../life/live_job.ts";
 import { holdOrigin, type Origin, releaseOrigins } from "./origin.ts";
 
@@ -27,7 +26,8 @@ export async function fork(
   key: BoundKey | undefined,
 ): Promise<Child> {
   assertAllowed(parent, "fork");
-  checkSelection(parent.record.manifest, request.selection);
+  const { selected, dataset } = parent.record.manifest;
+  checkSelection(request.selection, selected ?? dataset?.train);
   const overrides = wireConfig(request.config);
   const origin = await holdOrigin(parent, request.at === "now" ? null : request.at, "fork");
   try {
@@ -94,20 +94,6 @@ export async function merge(
   }
 }
 
-/** Positions count in the samples that the parent trains on; unknown before its data is loaded. */
-function checkSelection({ selected, dataset }: JobManifest, selection: Selection): void {
-  const size = selected ?? dataset?.train;
-  if (size === undefined || selection.kind !== "indices") return;
-  const outside = selection.indices.find((index) => index >= size);
-  if (outside === undefined) return;
-  throw new UnprocessableError(
-    "selection.indices",
-    `selection.indices: ${outside} is out of range; the parent trains on ${size} samples, 0 to ${
-      size - 1
-    }`,
-  );
-}
-
 function checkStrategy({ strategy, params }: MergeRequest, parents: number) {
   if (!Object.hasOwn(MERGE_STRATEGIES, strategy)) {
     const known = Object.keys(MERGE_STRATEGIES);
@@ -135,6 +121,9 @@ function checkWeights(weights: number[], parents: number): void {
   }
   if (weights.every((weight) => weight === 0)) {
     throw new UnprocessableError(field, `${field}: they are all 0`);
+  }
+  if (!Number.isFinite(weights.reduce((sum, weight) => sum + weight))) {
+    throw new UnprocessableError(field, `${field}: their sum is not finite`);
   }
 }
 

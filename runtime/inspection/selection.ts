@@ -1,4 +1,4 @@
-import type { Selection } from "../protocol/selection.ts";
+import { quantileRanks, type Selection } from "../protocol/selection.ts";
 
 /** A selection that picks nothing, or samples that are not there. */
 export class SelectionError extends Error {
@@ -13,9 +13,8 @@ export function needsLosses({ kind }: Selection): boolean {
 /**
  * The training samples that a selection picks, as ascending positions in [0, count).
  *
- * Losses rank ascending by (loss, index), NaN last. A quantile takes the ranks from
- * round(from * count) up to round(to * count), so that shares which meet leave no sample out and
- * take none twice; the hardest n are the last n ranks.
+ * Losses rank ascending by (loss, index), NaN last. A quantile takes its share of the ranks
+ * ({@linkcode quantileRanks}); the hardest n are the last n.
  *
  * @param losses One a sample, in order; null where {@linkcode needsLosses} says so.
  * @param count Training samples there are.
@@ -39,10 +38,8 @@ function pick(selection: Selection, losses: Float32Array | null, count: number):
       return positionsBelow(count);
     case "indices":
       return checkedIndices(selection.indices, count);
-    case "quantile": {
-      const { from, to } = selection;
-      return ranking(losses, count).subarray(Math.round(from * count), Math.round(to * count));
-    }
+    case "quantile":
+      return ranking(losses, count).subarray(...quantileRanks(selection, count));
     case "hardest":
       if (selection.n > count) {
         throw new SelectionError(`the hardest ${selection.n} of ${count} training samples`);

@@ -20,3 +20,14 @@ export const Selection = z.discriminatedUnion("kind", [
 ]);
 /** A rule that picks training samples. */
 export type Selection = z.infer<typeof Selection>;
+
+/**
+ * The ranks of `count` samples that a quantile takes: from the first up to, not with, the second.
+ * Shares that meet leave no sample out and take none twice.
+ */
+export function quantileRanks(
+  share: { from: number; to: number },
+  count: number,
+): [number, number] {
+  return [Math.round(share.from * count), Math.round(share.to * count)];
+}

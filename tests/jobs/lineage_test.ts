@@ -9,6 +9,7 @@ import {
 } from "../../jobs/errors.ts";
 import type { JobManifest } from "../../jobs/job.ts";
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
+import type { Selection } from "../../runtime/protocol/selection.ts";
 import { StepGate } from "../fixtures/scripted_trainer.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
@@ -110,6 +111,19 @@ Deno.test("fork() refuses what can be known at once", async () => {
     UnprocessableError,
     "100 is out of range",
   );
+  const refused: [Selection, string, string][] = [
+    [{ kind: "indices", indices: [3, 1, 3] }, "selection.indices", "3 is given twice"],
+    [{ kind: "hardest", n: 101 }, "selection.n", "101 are more than the 100 samples"],
+    [{ kind: "quantile", from: 0.5, to: 0.5001 }, "selection", "it picks none of 100 samples"],
+  ];
+  for (const [selection, field, message] of refused) {
+    const error = await assertRejects(
+      () => fixture.jobs.fork(parent, { ...FORK, selection }, "t"),
+      UnprocessableError,
+      message,
+    );
+    assertEquals(error.field, field);
+  }
   await assertRejects(() => fixture.jobs.fork(parent, { ...FORK, at: 99 }, "t"), NotFoundError);
   await assertRejects(() => fixture.jobs.fork("job-none", FORK, "t"), NotFoundError);
   const { job } = await fixture.jobs.fork(parent, { ...FORK, start: false }, "t");
@@ -148,8 +162,9 @@ Deno.test("fork() and merge() refuse a damaged checkpoint that is named, and pas
 
 Deno.test("fork() with a long index list keeps it as a file", async () => {
   await using fixture = await SupervisorFixture.open();
+  fixture.launcher.script = { samples: 5_000 };
   const parent = await completed(fixture);
-  const indices = Array.from({ length: 5_000 }, (_, index) => index % 100);
+  const indices = Array.from({ length: 5_000 }, (_, index) => index);
   const selection = { kind: "indices", indices } as const;
   const { job } = await fixture.jobs.fork(parent, { ...FORK, selection: { ...selection } }, "t");
   const { selection: stored } = job.spawn as Extract<JobManifest["spawn"], { kind: "fork" }>;
@@ -233,6 +248,8 @@ Deno.test("merge() refuses what can be known at once", async () => {
     "3 weights",
   );
   await refuses({ strategy: "weighted", params: { weights: [0, 0] } }, "params.weights", "all 0");
+  const endless = { weights: [1e308, 1e308] };
+  await refuses({ strategy: "weighted", params: endless }, "params.weights", "not finite");
   await refuses({}, "with", "0000/kernel is F32 [2, 3] in the first and F32 [4, 3] in the second");
   const unknown = { ...MERGE, with: [{ job: "job-none" }] };
   await assertRejects(() => fixture.jobs.merge(parent, unknown, "t"), NotFoundError);
