@@ -91,6 +91,9 @@ const StoredKey = z.strictObject({ fingerprint: z.string(), result: z.string().n
 const GET_AT_ONCE = 10;
 
 class KvJobStore implements JobStore {
+  /** When the receipts that wait for their command were first written, by command. */
+  readonly #pendingSince = new Map<string, number>();
+
   constructor(readonly kv: RecordKv) {}
 
   async create(
@@ -209,9 +212,18 @@ class KvJobStore implements JobStore {
   }
 
   async putReceipt(receipt: Receipt): Promise<void> {
-    const key = ["receipt", receipt.job, receipt.command_id];
-    const at = (await this.kv.get(key, StoredReceipt))?.value.at ?? Date.now();
+    const { job, command_id, status } = receipt;
+    const key = ["receipt", job, command_id];
+    const at = status === "pending" ? Date.now() : await this.#requestedAt(key);
+    if (status === "pending") this.#pendingSince.set(command_id, at);
+    else this.#pendingSince.delete(command_id);
     await this.kv.write([{ key, value: { at, receipt } }]);
+  }
+
+  /** When the receipt was first written; known without a look for those of this process. */
+  async #requestedAt(key: string[]): Promise<number> {
+    return this.#pendingSince.get(key.at(-1)!) ??
+      (await this.kv.get(key, StoredReceipt))?.value.at ?? Date.now();
   }
 
   async receipt(job: string, commandId: string): Promise<Receipt | null> {
