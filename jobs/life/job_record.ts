@@ -41,6 +41,8 @@ const ERROR_TEXT = 8_000;
 export class JobRecord {
   #manifest: JobManifest;
   readonly checkpoints: Map<number, CheckpointRecord>;
+  /** The job is deleted: what was asked of it before comes too late. */
+  removed = false;
   readonly #deps: RecordDeps;
   #writes: Promise<void> = Promise.resolve();
   #putPlanned = false;

@@ -22,6 +22,7 @@ export async function removeJob(
   assertRemovable(job);
   job.withdraw();
   job.closing = true;
+  record.removed = true;
   registry.forget(id);
   await record.settled();
   record.abandon();

@@ -1,4 +1,5 @@
 import type { SaveReason } from "../../runtime/protocol/events.ts";
+import { assertAllowed } from "../life/assert_allowed.ts";
 import { checkpointOrThrow, damaged } from "../life/control_commands.ts";
 import { ConflictError } from "../errors.ts";
 import type { CheckpointRecord } from "../job.ts";
@@ -43,6 +44,7 @@ async function checkpointNow(
   reason: Extract<SaveReason, "fork" | "merge">,
 ): Promise<CheckpointRecord> {
   for (;;) {
+    assertAllowed(job, reason);
     const attempt = await job.trainingWorker();
     if (attempt === null) return await newestSound(job);
     try {

@@ -307,3 +307,16 @@ Deno.test("delete() refuses a job that is live", async () => {
   await fixture.control(id, { command: "stop" });
   await fixture.jobs.delete(id);
 });
+
+Deno.test("what is asked of a job while it is being deleted is told that there is none", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const id = await completed(fixture);
+  const deleted = fixture.jobs.delete(id);
+  await Promise.all([
+    deleted,
+    assertRejects(() => fixture.control(id, { command: "test", split: "val" }), NotFoundError),
+    assertRejects(() => fixture.control(id, { command: "checkpoint" }), NotFoundError),
+    assertRejects(() => fixture.jobs.fork(id, FORK, "t"), NotFoundError),
+  ]);
+  assertEquals(await fixture.events(id), []);
+});
