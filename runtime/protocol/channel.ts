@@ -30,7 +30,7 @@ const knownCommands = Object.keys(COMMAND_PAYLOADS).join(", ");
 /** Bytes of buffered steps after which they are written. */
 const BUFFER_BYTES = 32 * 1024;
 /** Age in ms of buffered steps after which the next one is written with them. */
-const BUFFER_MS = 4;
+const BUFFER_MS = 10;
 
 /** Whose events these are; the stamp of each. */
 export interface ChannelIdentity {

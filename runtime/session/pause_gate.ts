@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers";
 import type { TrainerChannel } from "../protocol/channel.ts";
 
 /** How long training may run between two looks at the command line, in ms. */
-const LOOK_EVERY_MS = 4;
+const LOOK_EVERY_MS = 10;
 /**
  * Turns of the event loop in one look at a line that only they bring anything from: a loop that is
  * never idle takes what another thread has read once in some 60 turns.
