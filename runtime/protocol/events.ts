@@ -194,5 +194,17 @@ export const TRAINER_EVENT_TYPES: Record<TrainerEventType, true> = {
   progress: true,
 };
 
+/** Every type that the server writes itself. */
+export const SERVER_EVENT_TYPES: Record<keyof ServerEvents, true> = {
+  newRun: true,
+  state_changed: true,
+  attempt_started: true,
+  config_changed: true,
+  recovered: true,
+  replay_diverged: true,
+  runtime_changed: true,
+  finalizeRun: true,
+};
+
 /** Version of this wire, sent in `session_started`. */
 export const PROTOCOL_VERSION = 1;

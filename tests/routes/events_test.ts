@@ -152,7 +152,12 @@ Deno.test("an id that is stale, foreign or garbage gets one resync and goes on",
 Deno.test("a bad query of a stream is a problem, not a stream", async () => {
   await using fixture = await appFixture();
   const { id } = fixture.jobs.add();
-  const cases = [["follow=maybe", "follow"], ["sample_ms=0", "sample_ms"], ["type=x", "type"]];
+  const cases = [
+    ["follow=maybe", "follow"],
+    ["sample_ms=0", "sample_ms"],
+    ["type=x", "type"],
+    ["types=paused,trainstep", "types"],
+  ];
   for (const [query, field] of cases) {
     const response = await fixture.app.request(`/jobs/${id}/events?${query}`);
     await assertProblem(response, 422, "unprocessable", { field });
