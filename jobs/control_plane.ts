@@ -131,7 +131,10 @@ export interface ControlPlane {
   ): Promise<{ job: JobManifest; replayed: boolean }>;
 
   checkpoints(job: string): Promise<CheckpointRecord[]>;
-  /** A checkpoint's record and the file behind it. */
+  /**
+   * A checkpoint's record and the file behind it.
+   * @throws {CommandFailedError} when the file is gone or cut short.
+   */
   checkpointFile(
     job: string,
     checkpoint: number,

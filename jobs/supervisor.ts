@@ -3,7 +3,7 @@ import { AttachDesk, type IncomingLine, type TrainerHost } from "./attached/atta
 import type { AttachedLink } from "./attached/attached_link.ts";
 import { ChildMaker } from "./lineage/child_maker.ts";
 import { CommandDesk } from "./life/command_desk.ts";
-import { checkpointOrThrow } from "./life/control_commands.ts";
+import { checkpointOrThrow, damaged } from "./life/control_commands.ts";
 import type {
   ControlPlane,
   ControlRequest,
@@ -180,7 +180,9 @@ class Supervisor implements ControlPlane, TrainerHost {
     checkpoint: number,
   ): Promise<{ record: CheckpointRecord; path: string }> {
     const record = checkpointOrThrow(await this.#registry.load(id), checkpoint);
-    return { record, path: this.#deps.artifacts.resolve(id, record.path) };
+    const path = this.#deps.artifacts.resolve(id, record.path);
+    if (await sizeOf(path) !== record.bytes) throw damaged(record);
+    return { record, path };
   }
 
   async moduleSource(id: string): Promise<string> {
@@ -281,4 +283,14 @@ async function withinLimit(
   const cancel = timers.after(limitMs, late.resolve);
   await Promise.race([Promise.allSettled(work), late.promise]);
   cancel();
+}
+
+/** Bytes of a file; null when it is gone. */
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
 }

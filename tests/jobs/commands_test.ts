@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
+  CommandFailedError,
   ConflictError,
   NotFoundError,
   StateConflictError,
@@ -230,6 +231,18 @@ Deno.test("unknown jobs, commands and checkpoints are not found", async () => {
   await assertRejects(() => jobs.receipt(id, "cmd-none"), NotFoundError);
   await assertRejects(() => jobs.checkpointFile(id, 1), NotFoundError);
   await assertRejects(() => jobs.session("sess-none"), NotFoundError);
+});
+
+Deno.test("checkpointFile() refuses a file that is cut short or gone", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const { id } = await fixture.submit({ max_steps: 5 });
+  await fixture.untilState(id, "completed");
+  const { path, record } = await fixture.jobs.checkpointFile(id, 1);
+  assertEquals((await Deno.stat(path)).size, record.bytes);
+  await Deno.truncate(path, record.bytes - 1);
+  await assertRejects(() => fixture.jobs.checkpointFile(id, 1), CommandFailedError, "damaged");
+  await Deno.remove(path);
+  await assertRejects(() => fixture.jobs.checkpointFile(id, 1), CommandFailedError, "damaged");
 });
 
 Deno.test("a server that shuts down takes no work", async () => {
