@@ -1,4 +1,4 @@
-import { InProcessLauncher } from "../fixtures/in_process_launcher.ts";
+import { ScriptedLauncher } from "../fixtures/scripted_launcher.ts";
 import { JobFolder } from "../fixtures/job_folder.ts";
 import { launchRequest } from "../fixtures/launch_request.ts";
 import { testLauncher } from "./launcher_contract.ts";
@@ -14,10 +14,10 @@ for (const sandbox of ["auto", "deno"] as const) {
   });
 }
 
-testLauncher("InProcessLauncher", async () => {
+testLauncher("ScriptedLauncher", async () => {
   const path = await Deno.makeTempDir();
   return {
-    launcher: new InProcessLauncher(),
+    launcher: new ScriptedLauncher(),
     request: () => launchRequest(path, "", { goal: "paused" }),
     [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
   };
