@@ -38,6 +38,9 @@ export const COMMAND_PAYLOADS = {
   }),
 } as const satisfies Record<string, z.ZodType>;
 
+/** What a trainer of ours says in its handshake that it takes: every command, and the `ack`. */
+export const CAPABILITIES: readonly string[] = ["ack", ...Object.keys(COMMAND_PAYLOADS)];
+
 /** Name of a command. */
 export type CommandName = keyof typeof COMMAND_PAYLOADS;
 

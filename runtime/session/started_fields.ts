@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { ChosenBackend } from "../backends/choose.ts";
 import { NUMERICS_VERSION } from "../determinism/rng.ts";
+import { CAPABILITIES } from "../protocol/commands.ts";
 import { PROTOCOL_VERSION, type TrainerEvents } from "../protocol/events.ts";
 import { toWireConfig } from "../protocol/job_config.ts";
 import type { LoadedJob } from "./load_job.ts";
@@ -13,16 +14,7 @@ export function startedFields(
 ): TrainerEvents["session_started"] {
   const { train, val, test } = run.data;
   return {
-    capabilities: [
-      "ack",
-      "pause",
-      "resume",
-      "stop",
-      "save_ckpt",
-      "load_ckpt",
-      "test",
-      "set_hparams",
-    ],
+    capabilities: [...CAPABILITIES],
     protocol: PROTOCOL_VERSION,
     backend: { name, reason },
     determinism,

@@ -1,7 +1,7 @@
 import type { JobDefinition } from "../job_definition.ts";
 import type { Hello } from "../protocol/attachment.ts";
 import { createChannel, type TrainerChannel } from "../protocol/channel.ts";
-import type { LaunchContext } from "../protocol/commands.ts";
+import { CAPABILITIES, type LaunchContext } from "../protocol/commands.ts";
 import { PROTOCOL_VERSION, type TrainerEvents, type TrainerEventType } from "../protocol/events.ts";
 import { Backlog } from "./backlog.ts";
 import { CheckpointFolder } from "./checkpoint_folder.ts";
@@ -14,17 +14,6 @@ import { serverAddress, type TrainerOptions } from "./trainer_options.ts";
 const MEMORY = 8 * 2 ** 20;
 const DISK = 2 ** 30;
 const LINGER_MS = 30_000;
-/** What such a trainer takes. */
-const CAPABILITIES = [
-  "ack",
-  "pause",
-  "resume",
-  "stop",
-  "save_ckpt",
-  "load_ckpt",
-  "test",
-  "set_hparams",
-];
 
 /** One fit: its identity, its folder, its line to a server that may come and go. */
 export class ScriptRun {
@@ -137,7 +126,7 @@ export class ScriptRun {
       session_id,
       project,
       run_name,
-      capabilities: CAPABILITIES,
+      capabilities: [...CAPABILITIES],
       script: this.#script,
       module: files === null ? null : this.#module,
       files: files ?? [],
