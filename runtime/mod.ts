@@ -70,6 +70,7 @@ export type {
   StepFigures,
   TrainStepArguments,
 } from "./training/custom_step.ts";
+export type { StepScaler } from "./training/loss_scaler.ts";
 export { type FitResult, Trainer } from "./trainer/trainer.ts";
 export type { FitParts } from "./trainer/fit_definition.ts";
 export type { TrainerOptions } from "./trainer/trainer_options.ts";

@@ -1,4 +1,9 @@
-import { DataOrderPolicy, JobConfig, NonFinitePolicy } from "../../runtime/protocol/job_config.ts";
+import {
+  DataOrderPolicy,
+  JobConfig,
+  NonFinitePolicy,
+  Precision,
+} from "../../runtime/protocol/job_config.ts";
 import { toSnakeCase } from "../../runtime/protocol/naming.ts";
 import { control, Field } from "./field.tsx";
 
@@ -14,6 +19,11 @@ const KINDS: Record<Key, "number" | "flag" | readonly string[]> = {
   gradClipNorm: "number",
   gradClipValue: "number",
   accumulateSteps: "number",
+  precision: Precision.options,
+  lossScale: "number",
+  lossScaleGrowth: "number",
+  lossScaleBackoff: "number",
+  lossScaleInterval: "number",
   ckptEverySteps: "number",
   ckptKeep: "number",
   valEveryNEpochs: "number",

@@ -7,6 +7,14 @@ export const NonFinitePolicy = z.enum(["pause", "skip", "stop", "raise"]);
 /** In which order training samples come: shuffled anew each epoch, once, or as the data has them. */
 export const DataOrderPolicy = z.enum(["epoch_reseed", "fixed_order", "user"]);
 
+/**
+ * In what training computes. `mixed_float16`: products and convolutions in half the bits, weights
+ * and the rest in float32; only where the backend really does.
+ */
+export const Precision = z.enum(["float32", "mixed_float16"]);
+/** In what training computes. */
+export type Precision = z.infer<typeof Precision>;
+
 /** The shape behind {@linkcode JobConfig}: one entry a field, its range, and what it means. */
 const fields = {
   maxEpochs: z.number().int().min(1).max(1_000_000).describe("own epochs to train"),
@@ -22,6 +30,15 @@ const fields = {
     .describe("largest absolute value of a gradient's element; null does not clip"),
   accumulateSteps: z.number().int().min(1).max(1_000_000)
     .describe("batches whose gradients make one step"),
+  precision: Precision.describe("numbers that training computes in, where the backend has them"),
+  lossScale: z.number().min(1).max(2 ** 126).nullable()
+    .describe("factor of the loss while gradients are computed; null scales nothing"),
+  lossScaleGrowth: z.number().min(1).max(1e6)
+    .describe("times the loss scale after enough good steps in a row"),
+  lossScaleBackoff: z.number().gt(0).lt(1)
+    .describe("times the loss scale when gradients overflow, their step left out"),
+  lossScaleInterval: z.number().int().min(1).max(1e9)
+    .describe("good steps in a row after which the loss scale grows"),
   ckptEverySteps: z.number().int().min(1).max(1e9).nullable()
     .describe("steps between ring checkpoints; null saves only when asked or stopping"),
   ckptKeep: z.number().int().min(1).max(1_000).describe("ring checkpoints kept"),
@@ -57,6 +74,11 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   gradClipNorm: null,
   gradClipValue: null,
   accumulateSteps: 1,
+  precision: "float32",
+  lossScale: null,
+  lossScaleGrowth: 2,
+  lossScaleBackoff: 0.5,
+  lossScaleInterval: 2000,
   ckptEverySteps: 100,
   ckptKeep: 5,
   valEveryNEpochs: 1,

@@ -1,5 +1,6 @@
 import { toFileUrl } from "@std/path";
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
+import { setPrecision } from "../backends/precision.ts";
 import { CheckedDataset } from "../data/checked_dataset.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { datasetHash } from "../data/fingerprint.ts";
@@ -10,12 +11,14 @@ import { jobFiles, wholeFiles } from "../data/job_files.ts";
 import type { SampleSource } from "../data/sample.ts";
 import type { JobContext, JobData, JobDefinition, Model } from "../job_definition.ts";
 import type { LaunchContext } from "../protocol/commands.ts";
+import { checkUserHparams, HparamError } from "../protocol/hparams.ts";
 import {
   completeConfig,
   type JobConfig,
   JobConfigError,
   parseModuleConfig,
   parseWireConfig,
+  UserHparams,
 } from "../protocol/job_config.ts";
 import type { CustomSteps } from "../training/custom_step.ts";
 import { resolveLoss } from "../training/losses.ts";
@@ -70,9 +73,16 @@ export async function buildJob(
 ): Promise<LoadedJob> {
   const definition = await PhaseError.in("import", () => checkedDefinition(given));
   const config = await PhaseError.in("config", () => effectiveConfig(definition, context.config));
+  await PhaseError.in("config", () => setPrecision(config.precision, tf.getBackend()));
+  const built: { run: TrainingRun | null } = { run: null };
   const ctx: JobContext = {
     seed: context.membership_seed ?? config.seed,
-    config,
+    get config() {
+      return built.run?.config ?? config;
+    },
+    get hparams() {
+      return ctx.config.hparams;
+    },
     log: (...parts) => log(parts.map(String).join(" ")),
     ...wholeFiles(files.file),
     ...files,
@@ -107,6 +117,7 @@ export async function buildJob(
     callbacks: definition.callbacks ?? [],
     ctx,
   });
+  built.run = run;
   phase("setup", 1);
   const hash = await PhaseError.in("data", () => datasetHash(data.train, data.val, data.test));
   return { definition, run, datasetHash: hash };
@@ -186,7 +197,25 @@ function effectiveConfig(
   definition: JobDefinition,
   overrides: Record<string, unknown>,
 ): JobConfig {
-  return completeConfig(parseModuleConfig({ ...definition.config }), parseWireConfig(overrides));
+  const own = parseModuleConfig({ ...definition.config });
+  const asked = parseWireConfig(overrides);
+  const config = completeConfig(own, asked);
+  return { ...config, hparams: userHparams(definition, { ...own.hparams, ...asked.hparams }) };
+}
+
+/** What the module declares, with the values that config gives. */
+function userHparams({ hparams = {} }: JobDefinition, given: UserHparams): UserHparams {
+  const declared = UserHparams.safeParse(hparams);
+  if (!declared.success) {
+    throw new TypeError(`defineJob: hparams: ${declared.error.issues[0]!.message}`);
+  }
+  try {
+    checkUserHparams(declared.data, given);
+  } catch (error) {
+    if (!(error instanceof HparamError)) throw error;
+    throw new JobConfigError(error.field, `config.${error.message}`);
+  }
+  return { ...declared.data, ...given };
 }
 
 function checkedSplits(data: Partial<JobData> | null, seed: number): Splits {

@@ -218,7 +218,7 @@ export class Session {
       mem_vram: null,
       gpu_util: null,
     });
-    if (!report.applied) await this.#onNonFinite(report);
+    if (!report.applied && !report.backedOff) await this.#onNonFinite(report);
     await this.#callbacks.run("onBatchEnd");
     if (this.#validatesAt(run.step)) await this.#validate();
   }

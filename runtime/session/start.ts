@@ -69,6 +69,7 @@ async function startFork(
       ? run.config.gradClipNorm
       : state.hparams.grad_clip_norm,
   };
+  if (!overrides.has("loss_scale")) run.scaler.restore(state.scaler);
   if (state.schedule !== null) run.schedule?.restore?.(state.schedule);
   run.originStep = start.origin_step;
   run.indices = loaded.indices;

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../data/dataset.ts";
 import type { JobContext, Model } from "../job_definition.ts";
+import type { StepScaler } from "./loss_scaler.ts";
 import type { StepOutcome } from "./train_step.ts";
 import type { TrainingRun } from "./training_run.ts";
 
@@ -15,6 +16,8 @@ export interface EvaluationStepArguments {
 export interface TrainStepArguments extends EvaluationStepArguments {
   /** The job's optimizer: the only one whose state checkpoints hold. */
   optimizer: tf.Optimizer;
+  /** Scales losses as `config.lossScale` says; its calls change nothing where that is null. */
+  scaler: StepScaler;
 }
 
 /** Figures of one batch, by name. `loss` and `accuracy` have their places in events and charts. */
@@ -37,8 +40,11 @@ export async function customTrainStep(
   batch: Batch,
 ): Promise<StepOutcome> {
   const lr = run.scheduleLr();
-  const { handle: { model }, optimizer, ctx } = run;
-  const figures = await figuresOf("trainStep", () => trainStep({ model, optimizer, batch, ctx }));
+  const { handle: { model }, optimizer, ctx, scaler } = run;
+  const figures = await figuresOf(
+    "trainStep",
+    () => trainStep({ model, optimizer, scaler, batch, ctx }),
+  );
   const { loss = null, accuracy = null, ...figuresOfItsOwn } = figures;
   return {
     loss,
@@ -47,7 +53,8 @@ export async function customTrainStep(
     samples: samplesOf(batch),
     lr,
     applied: loss === null || Number.isFinite(loss),
-    figures: figuresOfItsOwn,
+    backedOff: false,
+    figures: { ...figuresOfItsOwn, ...scaler.figures },
   };
 }
 

@@ -3,7 +3,10 @@ import type { Batch } from "../data/dataset.ts";
 import { countCorrect } from "./accuracy.ts";
 import type { TrainingRun } from "./training_run.ts";
 
-/** Loss and gradients of one batch, by position of the trainable weights; null where none flows. */
+/**
+ * Loss and gradients of one batch, by position of the trainable weights; null where none flows.
+ * The gradients are those of the loss times the scale of the run's scaler.
+ */
 export interface BatchGradients {
   /** Mean over the samples. */
   loss: number;
@@ -14,19 +17,25 @@ export interface BatchGradients {
 }
 
 /** Forward and backward pass of one batch, in training mode. The gradients are the caller's. */
-export function batchGradients({ handle, loss }: TrainingRun, batch: Batch): BatchGradients {
+export function batchGradients(
+  { handle, loss, scaler }: TrainingRun,
+  batch: Batch,
+): BatchGradients {
   let predictions: tf.Tensor | undefined;
+  let mean: tf.Scalar | undefined;
   const { value, grads } = tf.variableGrads(() => {
     predictions = tf.keep(handle.apply(batch.xs, true));
-    return loss.mean(batch.ys, predictions, batch.weights);
+    mean = tf.keep(loss.mean(batch.ys, predictions, batch.weights));
+    return scaler.scale(mean);
   }, handle.trainable);
   const result = {
-    loss: value.dataSync()[0]!,
+    // Not `value` over the scale: a scaled loss may overflow where the loss itself is finite.
+    loss: mean!.dataSync()[0]!,
     correct: countCorrect(batch.ys, predictions!, loss.name),
     samples: predictions!.shape[0] ?? 1,
     gradients: handle.trainable.map((variable) => grads[variable.name] ?? null),
   };
-  tf.dispose([value, predictions!]);
+  tf.dispose([value, mean!, predictions!]);
   return result;
 }
 

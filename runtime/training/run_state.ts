@@ -17,6 +17,9 @@ export const RunState = z.looseObject({
   }),
   val_loss: z.number().nullable(),
   totals: z.strictObject({ samples: count, loss: z.number(), correct: z.number().nullable() }),
+  /** Absent in checkpoints of before there was loss scaling. */
+  scaler: z.strictObject({ scale: z.number().min(1), streak: count, skipped: count })
+    .nullable().default(null),
   schedule: z.record(z.string(), z.number().nullable()).nullable(),
   callbacks: z.array(z.record(z.string(), z.number().nullable()).nullable()),
 });

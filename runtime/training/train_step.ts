@@ -15,7 +15,9 @@ export interface StepOutcome {
   lr: number;
   /** False when the loss or a gradient was not finite and the update was left out. */
   applied: boolean;
-  /** What else a module's own step returned, by name. */
+  /** True when that was the loss scale's doing alone: it has fallen, and training goes on. */
+  backedOff: boolean;
+  /** What else a module's own step returned, by name, and what the loss scaler says. */
   figures: Readonly<Record<string, number>>;
 }
 
@@ -24,16 +26,18 @@ export interface StepOutcome {
  * is not finite would destroy the weights, so it is left out; the caller decides what happens then.
  */
 export function trainStep(run: TrainingRun, batches: readonly BatchGradients[]): StepOutcome {
-  const { loss, correct, samples, gradients } = sumGradients(batches);
+  const { loss, correct, samples, gradients: scaled } = sumGradients(batches);
+  const gradients = run.scaler.unscale(scaled);
+  const backedOff = Number.isFinite(loss) && run.scaler.check(gradients) === "too large";
   const clipped = clipByValue(gradients, run.config.gradClipValue);
   const present = clipped.filter((gradient) => gradient !== null);
   const gradNorm = l2Norm(present);
-  const applied = Number.isFinite(loss) && Number.isFinite(gradNorm);
+  const applied = !backedOff && Number.isFinite(loss) && Number.isFinite(gradNorm);
   const lr = run.scheduleLr();
   if (applied) applyGradients(run, clipped, gradNorm);
   tf.dispose(present);
   const accuracy = correct === null ? null : correct / samples;
-  return { loss, accuracy, gradNorm, samples, lr, applied, figures: {} };
+  return { loss, accuracy, gradNorm, samples, lr, applied, backedOff, figures: run.scaler.figures };
 }
 
 function clipByValue(gradients: (tf.Tensor | null)[], limit: number | null): (tf.Tensor | null)[] {

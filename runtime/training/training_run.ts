@@ -11,6 +11,7 @@ import type { JobConfig } from "../protocol/job_config.ts";
 import type { JsonObject } from "../protocol/json.ts";
 import type { CustomSteps } from "./custom_step.ts";
 import type { ResolvedLoss } from "./losses.ts";
+import { LossScaler } from "./loss_scaler.ts";
 import type { ModelHandle } from "./model_handle.ts";
 import type { Schedule } from "./schedules.ts";
 import type { RunState } from "./run_state.ts";
@@ -75,6 +76,7 @@ export class TrainingRun {
   readonly steps: CustomSteps;
   readonly callbacks: readonly Callback[];
   readonly ctx: JobContext;
+  readonly scaler: LossScaler;
   config: JobConfig;
   optimizer: tf.Optimizer;
   gradClipNorm: number | null;
@@ -101,6 +103,7 @@ export class TrainingRun {
     this.#random = parts.random;
     this.sampler = this.#samplerAt({ epoch: 0, cursor: 0 });
     this.schedule = parts.schedule;
+    this.scaler = new LossScaler(parts.config);
     this.metrics = parts.metrics;
     this.steps = parts.steps;
     this.callbacks = parts.callbacks;
@@ -156,6 +159,7 @@ export class TrainingRun {
   /** The position of everything but tensors, as a checkpoint keeps it. */
   captureState(): JsonObject {
     const { lr, gradClipNorm } = this.hparams;
+    const scaler = this.scaler.capture();
     return {
       numerics_version: NUMERICS_VERSION,
       seed: this.config.seed,
@@ -167,6 +171,7 @@ export class TrainingRun {
       hparams: { lr, grad_clip_norm: gradClipNorm },
       val_loss: this.valLoss,
       totals: { ...this.totals },
+      scaler: scaler === null ? null : { ...scaler },
       schedule: this.schedule?.capture?.() ?? null,
       callbacks: this.callbacks.map((callback) => callback.capture?.() ?? null),
     };
@@ -180,6 +185,7 @@ export class TrainingRun {
     this.valLoss = state.val_loss;
     this.totals = { ...state.totals };
     this.hparams = { lr: state.hparams.lr, gradClipNorm: state.hparams.grad_clip_norm };
+    this.scaler.restore(state.scaler);
     if (state.schedule !== null) this.schedule?.restore?.(state.schedule);
     this.callbacks.forEach((callback, at) => {
       const kept = state.callbacks[at] ?? null;
