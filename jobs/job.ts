@@ -86,50 +86,33 @@ export const JobAction = z.enum([
   "fork",
   "merge",
   "delete",
+  "report",
 ]);
 /** What a person can ask of a job. */
 export type JobAction = z.infer<typeof JobAction>;
 
 /**
+/** What a job takes while a worker trains, is about to, or waits at the gate. */
+const AT_WORK: readonly JobAction[] = JobAction.options.filter((action) => action !== "delete");
+
  * The actions each state takes. An ended job takes `resume` only with a raised budget, and a queued
  * one takes what needs a model only once it has a checkpoint; both are checked where the request is.
  */
 export const ALLOWED: Record<JobState, readonly JobAction[]> = {
   queued: ["pause", "stop", "hparams", "delete"],
-  starting: ["pause", "resume", "stop", "hparams", "rewind", "test", "checkpoint", "fork", "merge"],
-  running: ["pause", "resume", "stop", "hparams", "rewind", "test", "checkpoint", "fork", "merge"],
-  pausing: ["pause", "resume", "stop", "hparams", "rewind", "test", "checkpoint", "fork", "merge"],
-  paused: ["pause", "resume", "stop", "hparams", "rewind", "test", "checkpoint", "fork", "merge"],
-  parked: [
-    "pause",
-    "resume",
-    "stop",
-    "hparams",
-    "rewind",
-    "test",
-    "checkpoint",
-    "fork",
-    "merge",
-    "delete",
-  ],
-  recovering: [
-    "pause",
-    "resume",
-    "stop",
-    "hparams",
-    "rewind",
-    "test",
-    "checkpoint",
-    "fork",
-    "merge",
-  ],
+  starting: AT_WORK,
+  running: AT_WORK,
+  pausing: AT_WORK,
+  paused: AT_WORK,
+  parked: JobAction.options,
+  recovering: AT_WORK,
   stopping: ["stop"],
-  completed: ["resume", "rewind", "test", "checkpoint", "fork", "merge", "delete"],
-  stopped: ["resume", "rewind", "test", "checkpoint", "fork", "merge", "delete"],
-  failed: ["rewind", "test", "checkpoint", "fork", "merge", "delete"],
+  completed: ["resume", "rewind", "test", "checkpoint", "fork", "merge", "report", "delete"],
+  stopped: ["resume", "rewind", "test", "checkpoint", "fork", "merge", "report", "delete"],
+  failed: ["rewind", "test", "checkpoint", "fork", "merge", "report", "delete"],
 };
 
-const NEEDS_MODEL: readonly JobAction[] = ["test", "checkpoint", "fork", "merge"];
+const NEEDS_MODEL: readonly JobAction[] = ["test", "checkpoint", "fork", "merge", "report"];
 
 /** What a job in this state takes: a queued or ended one needs a checkpoint for what needs a model. */
 export function actionsOf(state: JobState, hasCheckpoint: boolean): readonly JobAction[] {

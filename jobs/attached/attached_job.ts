@@ -28,7 +28,7 @@ const COMMAND_OF: { readonly [A in JobAction]?: string } = {
 };
 
 /** What needs a model that somebody else than the script builds. */
-const NEEDS_MODULE: ReadonlySet<JobAction> = new Set(["fork", "merge"]);
+const NEEDS_MODULE: ReadonlySet<JobAction> = new Set(["fork", "merge", "report"]);
 
 /**
  * A job whose training is a script that a person started: it comes and goes as it likes, takes no

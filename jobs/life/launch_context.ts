@@ -11,6 +11,8 @@ export interface AttemptStart {
   attempt: number;
   goal: LaunchContext["goal"];
   plan: RecoveryPlan;
+  /** Where it writes, in place of the attempt's folder of checkpoints. */
+  folder?: string;
 }
 
 type Deps = Pick<JobDeps, "artifacts" | "datasets" | "log" | "store" | "options" | "randomId">;
@@ -19,7 +21,7 @@ type Deps = Pick<JobDeps, "artifacts" | "datasets" | "log" | "store" | "options"
 export async function launchContext(
   deps: Deps,
   manifest: JobManifest,
-  { attempt, goal, plan }: AttemptStart,
+  { attempt, goal, plan, folder }: AttemptStart,
 ): Promise<LaunchContext> {
   const { artifacts, options } = deps;
   const root = await rootOf(deps, manifest);
@@ -44,7 +46,7 @@ export async function launchContext(
     dataset_hash: (root ?? manifest).dataset?.hash ?? null,
     backend: options.backend,
     threads: manifest.threads ?? options.threads,
-    checkpoint_dir: await artifacts.attemptDir(manifest.id, attempt),
+    checkpoint_dir: folder ?? await artifacts.attemptDir(manifest.id, attempt),
     next_checkpoint: nextCheckpoint(deps, manifest.id),
     start: await startOf(deps, manifest, plan),
     origin_step: manifest.origin.step,

@@ -8,6 +8,7 @@ import type { JobRecord, TransitionFacts } from "./job_record.ts";
 import { lastSave } from "./last_save.ts";
 import type { WorkerExit } from "../workers/launcher.ts";
 import { ServeWorker } from "./serve_worker.ts";
+import { SideWorkers } from "./side_worker.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 import type { Cancel } from "./timers.ts";
 import type { ReceivedEvent } from "../workers/trainer_link.ts";
@@ -25,7 +26,8 @@ const MAX_DEATHS = 3;
 export class LiveJob extends Changes {
   /** The training worker, from its launch until it is gone. */
   attempt: Attempt | null = null;
-  readonly serve: ServeWorker;
+  readonly serve = new ServeWorker(this);
+  readonly sides = new SideWorkers(this);
   /** The next worker that gets ready takes the place of one that died. */
   recovering = false;
   /** The server ends: workers are let go, states stay. */
@@ -42,7 +44,6 @@ export class LiveJob extends Changes {
 
   constructor(readonly deps: JobDeps, readonly record: JobRecord) {
     super();
-    this.serve = new ServeWorker(this);
   }
 
   get id(): string {
@@ -206,11 +207,10 @@ export class LiveJob extends Changes {
     this.#parkTimer?.();
     this.signal();
     const { attempt } = this;
-    if (attempt?.ready && attempt.mode === "train" && !attempt.finished) {
-      await lastSave(this, attempt, graceMs / 2);
-    }
+    if (attempt !== null) await lastSave(this, attempt, graceMs / 2);
     // Closing its line and TERM each have this long.
-    await Promise.all([attempt?.release(graceMs / 4), this.serve.end(graceMs / 4)]);
+    const helpers = [this.serve, this.sides].map((helper) => helper.end(graceMs / 4));
+    await Promise.all([attempt?.release(graceMs / 4), ...helpers]);
     this.#stopTimer?.();
   }
 

@@ -105,7 +105,8 @@ export class ServeWorker {
   }
 }
 
-async function startFailure(attempt: Attempt): Promise<CommandFailedError> {
+/** Why a worker never got ready, once it is gone. */
+export async function startFailure(attempt: Attempt): Promise<CommandFailedError> {
   const exit = await attempt.ended;
   if (attempt.fatal === null && exit.cause === "signal") {
     const message = `the job's worker was ended by ${exit.signal} before it was ready`;

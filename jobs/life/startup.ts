@@ -4,6 +4,7 @@ import { checkpointOf, foldEvent } from "./job_projection.ts";
 import type { JobRegistry } from "./job_registry.ts";
 import type { LiveJob } from "./live_job.ts";
 import { failedReceipt } from "./receipts.ts";
+import { leftSideFolders } from "../storage/side_folder.ts";
 import { JobError, UnavailableError } from "../errors.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 
@@ -24,6 +25,7 @@ export async function startUp(deps: JobDeps, registry: JobRegistry): Promise<voi
   await removeStrays(deps, known);
   await Promise.all(jobs.map((job) => reapWorker(deps, job)));
   for (const job of jobs) {
+    await endSideWorkers(deps, job);
     await deps.artifacts.sweep(job.id, [...job.record.checkpoints.values()]);
     await endReceipts(deps, job);
   }
@@ -114,6 +116,22 @@ async function reapWorker(deps: JobDeps, job: LiveJob): Promise<void> {
     const message = `its last worker, process ${process.pid}, cannot be proven gone`;
     const failure = { message, stack: null, phase: "recovery", cause: "reap" };
     if (LIVE.has(job.state)) job.goTo("failed", "reap", { error: failure });
+  }
+}
+
+/** Nobody waits for what they do any more. */
+async function endSideWorkers(
+  { artifacts, launcher, logger }: JobDeps,
+  job: LiveJob,
+): Promise<void> {
+  for (const folder of await leftSideFolders(artifacts, job.id)) {
+    try {
+      const process = await folder.noted();
+      if (process !== null) await launcher.reap(process);
+      await folder.remove();
+    } catch (error) {
+      logger.error("job {job}: cannot end a side worker: {error}", { job: job.id, error });
+    }
   }
 }
 

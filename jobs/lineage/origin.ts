@@ -13,7 +13,7 @@ export interface Origin {
 }
 
 /**
- * The checkpoint of a parent that a child starts from: the one named, or the parent as it is now.
+ * The checkpoint of a job that a child or a report starts from: the one named, or the job as it is now.
  * It is held until {@linkcode releaseOrigins}, so that the ring does not drop it meanwhile.
  *
  * @throws {NotFoundError} when there is no checkpoint of that number.
@@ -23,7 +23,7 @@ export interface Origin {
 export async function holdOrigin(
   job: LiveJob,
   checkpoint: number | null,
-  reason: Extract<SaveReason, "fork" | "merge">,
+  reason: Extract<SaveReason, "fork" | "merge" | "report">,
 ): Promise<Origin> {
   const record = checkpoint === null
     ? await job.enqueue(() => checkpointNow(job, reason))
@@ -41,7 +41,7 @@ export function releaseOrigins(origins: Origin[]): void {
 
 async function checkpointNow(
   job: LiveJob,
-  reason: Extract<SaveReason, "fork" | "merge">,
+  reason: Extract<SaveReason, "fork" | "merge" | "report">,
 ): Promise<CheckpointRecord> {
   for (;;) {
     assertAllowed(job, reason);

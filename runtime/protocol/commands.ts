@@ -11,7 +11,7 @@ import { z } from "zod";
 import { Selection } from "./selection.ts";
 
 const step = z.number().int().min(0);
-const saveReason = z.enum(["explicit", "fork", "merge", "shutdown"]);
+const saveReason = z.enum(["explicit", "fork", "merge", "report", "shutdown"]);
 const budget = {
   max_epochs: z.number().int().min(1).optional(),
   max_steps: z.number().int().min(1).optional(),

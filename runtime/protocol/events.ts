@@ -135,6 +135,7 @@ export type SaveReason =
   | "shutdown";
 
 /** Events that the server itself writes into a job's log, without their stamp. */
+  | "report"
 export interface ServerEvents {
   newRun: { run_name: string; project: string; kind: string; parents: string[] };
   state_changed: {
