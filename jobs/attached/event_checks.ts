@@ -30,7 +30,7 @@ export const EVENT_CHECKS: Record<TrainerEventType, z.ZodType> = {
   auto_test_complete: tested,
   epoch_end: z.looseObject(at),
   validation: z.looseObject({ ...at, val_loss: figure, val_accuracy: figure }),
-  paused: z.looseObject({ ...at, reason: z.enum(["command", "non_finite"]) }),
+  paused: z.looseObject({ ...at, reason: z.enum(["command", "non_finite", "test"]) }),
   resumed: z.looseObject(at),
   checkpoint_saved: z.looseObject({
     ...at,

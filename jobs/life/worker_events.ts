@@ -26,7 +26,7 @@ const REACTIONS: { readonly [T in TrainerEventType]?: Reaction<T> } = {
   },
   paused: (job, event, attempt) => {
     if (attempt.mode === "serve") return;
-    const goal = event.reason === "non_finite" ? "paused" : job.record.manifest.goal;
+    const goal = event.reason === "command" ? job.record.manifest.goal : "paused";
     job.onPaused(goal === "parked" ? "parked" : "paused", event.reason);
   },
   resumed: (job, _event, attempt) => {

@@ -29,8 +29,10 @@ const KINDS: Record<Key, "number" | "flag" | readonly string[]> = {
   valEveryNEpochs: "number",
   valEveryNSteps: "number",
   dataOrderPolicy: DataOrderPolicy.options,
+  enforceSamplerState: "flag",
   prefetch: "number",
   testAfter: "flag",
+  pauseAfterTest: "flag",
   onNonFinite: NonFinitePolicy.options,
 };
 

@@ -68,7 +68,7 @@ export interface TrainerEvents {
   paused: {
     step: number;
     epoch: number;
-    reason: "command" | "non_finite";
+    reason: "command" | "non_finite" | "test";
     checkpoint: number | null;
   };
   resumed: { step: number; epoch: number };

@@ -48,9 +48,13 @@ const fields = {
     .describe("steps between validations; 0 validates by epochs alone"),
   dataOrderPolicy: DataOrderPolicy
     .describe("order of training samples: shuffled each epoch, shuffled once, or as they are"),
+  enforceSamplerState: z.boolean()
+    .describe("take up the place in the data where a checkpoint was; false begins the epoch anew"),
   prefetch: z.number().int().min(0).max(64)
     .describe("training batches prepared ahead; never changes a result"),
   testAfter: z.boolean().describe("test on the test split when the budget is spent"),
+  pauseAfterTest: z.boolean()
+    .describe("pause after that test, until a resume completes the job or raises its budget"),
   onNonFinite: NonFinitePolicy.describe("what a NaN or infinite loss does, its update left out"),
 } as const;
 
@@ -84,8 +88,10 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   valEveryNEpochs: 1,
   valEveryNSteps: 0,
   dataOrderPolicy: "epoch_reseed",
+  enforceSamplerState: true,
   prefetch: 2,
   testAfter: false,
+  pauseAfterTest: false,
   onNonFinite: "pause",
 };
 

@@ -1,18 +1,20 @@
 import { buildOptimizer } from "./load_job.ts";
 import type { JobDefinition } from "../job_definition.ts";
 import type { TrainerChannel } from "../protocol/channel.ts";
-import type { LaunchContext, TestResult } from "../protocol/commands.ts";
+import type { LaunchContext } from "../protocol/commands.ts";
 import type { SaveReason } from "../protocol/events.ts";
 import { evaluate } from "../training/evaluate.ts";
 import { type LoopHooks, type StepReport, trainLoop } from "../training/train_loop.ts";
 import { noTotals, type TrainingRun } from "../training/training_run.ts";
 import type { CallbackFigures } from "../callbacks/callback.ts";
+import { addToTotals } from "./add_to_totals.ts";
 import { CallbackRunner } from "./callback_runner.ts";
 import { CheckpointWriter } from "./checkpoint_writer.ts";
 import { CommandRouter } from "./command_router.ts";
 import { PauseGate } from "./pause_gate.ts";
 import { PhaseError } from "./phase_error.ts";
 import { Replay } from "./replay.ts";
+import { testSplit } from "./test_split.ts";
 
 /** What a session is made of. */
 export interface SessionParts {
@@ -67,13 +69,23 @@ export class Session {
   /** Trains until the budget is spent, or somebody stops or releases the job. */
   async train(): Promise<SessionEnd> {
     await this.#callbacks.run("onTrainBegin");
-    const reason = await trainLoop(this.run, this.#hooks());
-    const end = reason === "left" ? this.#whyLeft() : reason;
+    const end = await this.#trainToEnd();
     if (end === "released") return end;
-    if (end !== "stopped") await this.#finish();
     await this.#callbacks.run("onTrainEnd");
     this.channel.emit("trainingFinished", { ...this.position, reason: end });
     return end;
+  }
+
+  /** Past its budget a run may be held, and given a larger one. */
+  async #trainToEnd(): Promise<SessionEnd> {
+    for (;;) {
+      const reason = await trainLoop(this.run, this.#hooks());
+      const end = reason === "left" ? this.#whyLeft() : reason;
+      if (end === "released" || end === "stopped") return end;
+      await this.#finish();
+      if (this.goal !== "running") return this.#whyLeft();
+      if (this.run.spent !== null || this.#callbacks.stopped) return end;
+    }
   }
 
   #whyLeft(): "callback" | "stopped" | "released" {
@@ -107,30 +119,6 @@ export class Session {
       this.checkpoints.reportFailure(error, this.run.step);
       return null;
     }
-  }
-
-  /** Tests a split that the job has, at the weights as they are. */
-  async test(
-    split: "train" | "val" | "test",
-    label: string | null,
-    type: "test_complete" | "auto_test_complete",
-  ): Promise<TestResult> {
-    const { step } = this.run;
-    const { samples, loss, accuracy, metrics } = await evaluate(
-      this.run,
-      split,
-      async ({ batch, batches, loss }) => {
-        this.channel.emit("testStep", { step, split, batch, batches, loss });
-        if (this.gate.due) await this.gate.breathe();
-      },
-    );
-    const newest = this.checkpoints.newest;
-    const checkpoint = label === null
-      ? newest?.step === step ? newest.checkpoint : null
-      : await this.checkpoints.save(this.run, "explicit", label);
-    const result = { split, samples, loss, accuracy, metrics, checkpoint };
-    this.channel.emit(type, { ...this.position, ...result, label });
-    return result;
   }
 
   /** Ends training at this boundary, with a checkpoint. */
@@ -199,7 +187,7 @@ export class Session {
 
   async #onStep(report: StepReport): Promise<void> {
     const { run } = this;
-    addToTotals(run, report);
+    addToTotals(run.totals, report);
     const { loss, accuracy } = report;
     this.#newest = { ...this.#newest, loss, accuracy };
     this.channel.emit("trainStep", {
@@ -272,10 +260,23 @@ export class Session {
   }
 
   async #finish(): Promise<void> {
+    const { run } = this;
+    // Held after its test already, and resumed, maybe in another worker.
+    if (run.testedAt === run.step) return;
     await this.trySave("final");
-    if (this.run.config.testAfter && this.run.data.test !== null) {
-      await this.test("test", null, "auto_test_complete");
-    }
+    if (!run.config.testAfter || run.data.test === null) return;
+    await testSplit(this, "test", null, "auto_test_complete");
+    if (run.config.pauseAfterTest) await this.#holdAfterTest();
+  }
+
+  async #holdAfterTest(): Promise<void> {
+    this.run.testedAt = this.run.step;
+    this.goal = "paused";
+    // The final checkpoint is of this step too, but knows nothing of the test.
+    this.checkpoints.newest = null;
+    const checkpoint = await this.trySave("pause");
+    this.channel.emit("paused", { ...this.position, reason: "test", checkpoint });
+    await this.gate.hold(() => this.goal === "paused");
   }
 }
 
@@ -286,13 +287,3 @@ const NO_FIGURES = {
   valAccuracy: null,
   metrics: {},
 } as const;
-
-function addToTotals(run: TrainingRun, { loss, accuracy, samples }: StepReport): void {
-  if (loss === null || !Number.isFinite(loss)) return;
-  const { totals } = run;
-  totals.samples += samples;
-  totals.loss += loss * samples;
-  totals.correct = accuracy === null || totals.correct === null
-    ? null
-    : totals.correct + Math.round(accuracy * samples);
-}

@@ -17,7 +17,8 @@ export function startedFields(
     capabilities: [...CAPABILITIES],
     protocol: PROTOCOL_VERSION,
     backend: { name, reason },
-    determinism,
+    // Where a restored run begins its epoch anew, what happened to it decides what it draws.
+    determinism: run.config.enforceSamplerState ? determinism : "none",
     config: toWireConfig(run.config),
     dataset: {
       hash: datasetHash,

@@ -65,10 +65,11 @@ async function train(
   return { end, step, epoch, valLoss, model: handle.model, checkpoint, job: run.job };
 }
 
-/** What the trainer says itself. With nobody to resume it, a pause would last for ever. */
+/** What the trainer says itself. With nobody to resume it, a pause of its own would last for ever. */
 function overrides(options: TrainerOptions, { config = {} }: JobDefinition): PartialJobConfig {
   const own = configOf(options);
   const policy = own.onNonFinite ?? config.onNonFinite ?? "pause";
-  const alone = options.autoConnect === false && policy === "pause";
-  return alone ? { ...own, onNonFinite: "raise" } : own;
+  if (options.autoConnect !== false) return own;
+  const alone = { ...own, pauseAfterTest: false };
+  return policy === "pause" ? { ...alone, onNonFinite: "raise" } : alone;
 }

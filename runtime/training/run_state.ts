@@ -16,6 +16,7 @@ export const RunState = z.looseObject({
     grad_clip_norm: z.number().positive().nullable(),
   }),
   val_loss: z.number().nullable(),
+  tested_at: count.nullable().default(null),
   totals: z.strictObject({ samples: count, loss: z.number(), correct: z.number().nullable() }),
   /** Absent in checkpoints of before there was loss scaling. */
   scaler: z.strictObject({ scale: z.number().min(1), streak: count, skipped: count })

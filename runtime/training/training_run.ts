@@ -86,6 +86,8 @@ export class TrainingRun {
   epoch = 0;
   originStep = 0;
   valLoss: number | null = null;
+  /** The step whose automatic test held the run; null: none has. */
+  testedAt: number | null = null;
   /** Sums over the steps of the current epoch so far. */
   totals: EpochTotals = noTotals();
   /** Positions in the training split that this run draws from; null for all. */
@@ -145,10 +147,13 @@ export class TrainingRun {
     return this.epoch >= this.config.maxEpochs ? "max_epochs" : null;
   }
 
-  /** Draws from these positions of the training split; null for all of it. */
-  drawFrom(indices: Int32Array | null, state: SamplerState): void {
+  /**
+   * Draws from these positions of the training split; null for all of it. Without
+   * `enforceSamplerState` the epoch begins anew.
+   */
+  drawFrom(indices: Int32Array | null, { epoch, cursor }: SamplerState): void {
     this.indices = indices;
-    this.sampler = this.#samplerAt(state);
+    this.sampler = this.#samplerAt({ epoch, cursor: this.config.enforceSamplerState ? cursor : 0 });
   }
 
   /** Starts the stream that `Math.random` draws from until the next phase begins. */
@@ -170,6 +175,7 @@ export class TrainingRun {
       sampler: { ...this.sampler.capture() },
       hparams: { lr, grad_clip_norm: gradClipNorm },
       val_loss: this.valLoss,
+      tested_at: this.testedAt,
       totals: { ...this.totals },
       scaler: scaler === null ? null : { ...scaler },
       schedule: this.schedule?.capture?.() ?? null,
@@ -183,7 +189,9 @@ export class TrainingRun {
     this.originStep = state.origin_step;
     this.epoch = state.epoch;
     this.valLoss = state.val_loss;
-    this.totals = { ...state.totals };
+    this.testedAt = state.tested_at;
+    const atPlace = this.config.enforceSamplerState || state.sampler.cursor === 0;
+    this.totals = atPlace ? { ...state.totals } : noTotals();
     this.hparams = { lr: state.hparams.lr, gradClipNorm: state.hparams.grad_clip_norm };
     this.scaler.restore(state.scaler);
     if (state.schedule !== null) this.schedule?.restore?.(state.schedule);
