@@ -4,7 +4,7 @@ import type { JobFiles } from "./data/job_files.ts";
 import type { AnyDataset } from "./data/sample_dataset.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import type { Metrics } from "./metrics/metric.ts";
-import type { JobConfig, PartialJobConfig } from "./protocol/job_config.ts";
+import type { JobConfig, ModelArgs, PartialJobConfig } from "./protocol/job_config.ts";
 import type { CustomSteps } from "./training/custom_step.ts";
 import type { Schedule } from "./training/schedules.ts";
 
@@ -24,6 +24,23 @@ export interface ApplyModel {
 
 /** A model that a job may train. */
 export type Model = tf.LayersModel | ApplyModel;
+
+/** A function that makes a model, and its arguments, which config (`model_args`) may change. */
+export interface ModelFactory<A extends ModelArgs = ModelArgs> {
+  /** What `factory` is called with: values that JSON can carry. */
+  args: A;
+  /** Makes the model anew, each time from the arguments alone and what `ctx` reads. */
+  factory(args: A, ctx: JobContext): Model | Promise<Model>;
+}
+
+/**
+ * What a job's model is made of: a function, a function with arguments, or a model, which is cloned
+ * by its config with its weights. Forks, merges and tests make it anew from this.
+ */
+export type ModelSource<A extends ModelArgs = ModelArgs> =
+  | ((ctx: JobContext) => Model | Promise<Model>)
+  | ModelFactory<A>
+  | tf.LayersModel;
 
 /**
  * A loss by name, or a function of (yTrue, yPred) that answers a scalar or one value a sample.
@@ -63,15 +80,15 @@ export interface JobData {
 }
 
 /** A job: its model, its data and its training. */
-export interface JobDefinition extends CustomSteps {
+export interface JobDefinition<A extends ModelArgs = ModelArgs> extends CustomSteps {
   /** Groups sessions of one undertaking; a string literal, since the server reads it unexecuted. */
   project?: string;
   /** The job's name for people; a string literal. A taken one gets a number: `baseline-2`. */
   runName?: string;
   /** Config; what the submission sets wins over it. */
   config?: PartialJobConfig;
-  /** A factory: forks, merges and tests build the model anew. */
-  model: () => Model | Promise<Model>;
+  /** What forks, merges and tests make the model of. */
+  model: ModelSource<A>;
   /** A factory of one of the optimizers of `tf.train`. */
   optimizer: () => tf.Optimizer;
   /** What training makes smaller. */
@@ -106,6 +123,7 @@ export interface JobDefinition extends CustomSteps {
  * });
  * ```
  */
-export function defineJob(definition: JobDefinition): JobDefinition {
-  return definition;
+export function defineJob<A extends ModelArgs>(definition: JobDefinition<A>): JobDefinition {
+  // Config keeps to the arguments that the module has, and to their kinds.
+  return definition as JobDefinition;
 }

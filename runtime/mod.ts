@@ -10,8 +10,12 @@ export {
   type JobData,
   type JobDefinition,
   type Loss,
+  type LossBatch,
+  type LossFunction,
   type LossName,
   type Model,
+  type ModelFactory,
+  type ModelSource,
   type TensorOrRecord,
 } from "./job_definition.ts";
 export type { Batch, Dataset, Draw } from "./data/dataset.ts";
@@ -29,6 +33,7 @@ export { csv, type CsvOptions } from "./data/csv.ts";
 export type { DataFolder } from "./data/data_folder.ts";
 export type { FileDatasetOptions } from "./data/file_dataset.ts";
 export { imageFolder, type ImageFolderOptions } from "./data/image_folder.ts";
+export { type FileReader, modelFiles } from "./data/model_files.ts";
 export { npy } from "./data/npy.ts";
 export { parquet, type ParquetOptions } from "./data/parquet.ts";
 export { safetensors, type SafetensorsOptions } from "./data/safetensors.ts";
@@ -48,6 +53,11 @@ export {
   type ScheduleState,
   stepDecay,
 } from "./training/schedules.ts";
+export {
+  loadWeights,
+  type LoadWeightsOptions,
+  type WeightPlace,
+} from "./checkpoints/load_weights.ts";
 export { auroc } from "./metrics/auroc.ts";
 export { confusionMatrix } from "./metrics/confusion_matrix.ts";
 export { f1, type F1Average } from "./metrics/f1.ts";

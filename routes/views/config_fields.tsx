@@ -19,6 +19,7 @@ const KINDS: Record<Key, "number" | "flag" | readonly string[]> = {
   gradClipNorm: "number",
   gradClipValue: "number",
   accumulateSteps: "number",
+  modelArgs: "json",
   precision: Precision.options,
   lossScale: "number",
   lossScaleGrowth: "number",

@@ -24,25 +24,32 @@ export async function safetensors(
   file: Uint8Array | ByteSource,
   { xs, ys, ...options }: SafetensorsOptions,
 ): Promise<Dataset> {
-  const source = asSource(file, "the safetensors file");
-  const { tensors, headerBytes } = await readHeader(source);
+  const { source, columns } = await safetensorsColumns(file);
   const column = (tensor: string): FileColumn => {
-    const entry = Object.hasOwn(tensors, tensor) ? tensors[tensor] : undefined;
-    if (entry === undefined) {
-      throw new RangeError(
-        `${source.name} has no tensor ${tensor}; there are ${Object.keys(tensors).join(", ")}`,
-      );
-    }
-    const { dtype, shape, offsets: [begin] } = entry;
-    return {
-      source,
-      offset: headerBytes + begin,
-      shape,
-      dtype,
-      place: `${source.name}: ${tensor}`,
-    };
+    const found = columns.get(tensor);
+    if (found !== undefined) return found;
+    throw new RangeError(
+      `${source.name} has no tensor ${tensor}; there are ${[...columns.keys()].join(", ")}`,
+    );
   };
   return await fileDataset(column(xs), column(ys), options, file instanceof Uint8Array);
+}
+
+/**
+ * The tensors of a safetensors file by name, none of them read yet.
+ *
+ * @throws {SafetensorsError} that names the file and what is wrong with it.
+ */
+export async function safetensorsColumns(
+  file: Uint8Array | ByteSource,
+): Promise<{ source: ByteSource; columns: Map<string, FileColumn> }> {
+  const source = asSource(file, "the safetensors file");
+  const { tensors, headerBytes } = await readHeader(source);
+  const columns = Object.entries(tensors).map(([name, { dtype, shape, offsets: [begin] }]) => {
+    const place = `${source.name}: ${name}`;
+    return [name, { source, offset: headerBytes + begin, shape, dtype, place }] as const;
+  });
+  return { source, columns: new Map(columns) };
 }
 
 async function readHeader(source: ByteSource) {

@@ -15,6 +15,12 @@ export const Precision = z.enum(["float32", "mixed_float16"]);
 /** In what training computes. */
 export type Precision = z.infer<typeof Precision>;
 
+/** Arguments of a model's factory, by name. */
+export const ModelArgs = z.record(z.string(), z.json())
+  .refine((args) => JSON.stringify(args).length <= 8192, "expected at most 8 KiB of JSON");
+/** Arguments of a model's factory, by name. */
+export type ModelArgs = z.infer<typeof ModelArgs>;
+
 /** The shape behind {@linkcode JobConfig}: one entry a field, its range, and what it means. */
 const fields = {
   maxEpochs: z.number().int().min(1).max(1_000_000).describe("own epochs to train"),
@@ -30,6 +36,7 @@ const fields = {
     .describe("largest absolute value of a gradient's element; null does not clip"),
   accumulateSteps: z.number().int().min(1).max(1_000_000)
     .describe("batches whose gradients make one step"),
+  modelArgs: ModelArgs.describe("arguments of the model's factory; the module's where absent"),
   precision: Precision.describe("numbers that training computes in, where the backend has them"),
   lossScale: z.number().min(1).max(2 ** 126).nullable()
     .describe("factor of the loss while gradients are computed; null scales nothing"),
@@ -78,6 +85,7 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   gradClipNorm: null,
   gradClipValue: null,
   accumulateSteps: 1,
+  modelArgs: {},
   precision: "float32",
   lossScale: null,
   lossScaleGrowth: 2,

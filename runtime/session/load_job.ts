@@ -23,6 +23,7 @@ import {
 import type { CustomSteps } from "../training/custom_step.ts";
 import { resolveLoss } from "../training/losses.ts";
 import { type ModelHandle, modelHandle } from "../training/model_handle.ts";
+import { buildModel, isModelSource, modelArgs } from "../training/model_source.ts";
 import type { Schedule } from "../training/schedules.ts";
 import { type Splits, TrainingRun } from "../training/training_run.ts";
 import { PhaseError } from "./phase_error.ts";
@@ -98,7 +99,10 @@ export async function buildJob(
   );
   await PhaseError.in("config", () => checkBatchSize(definition, context, data.train.length));
   phase("init", 0);
-  const handle = await PhaseError.in("model", async () => trainableModel(await definition.model()));
+  const handle = await PhaseError.in(
+    "model",
+    async () => trainableModel(await buildModel(definition.model, ctx)),
+  );
   phase("init", 1);
   const optimizer = await PhaseError.in("optimizer", () => buildOptimizer(definition));
   const loss = await PhaseError.in("loss", () => resolveLoss(definition.loss));
@@ -184,7 +188,12 @@ function checkedDefinition(definition: Partial<JobDefinition> | null | undefined
   if (definition === null || typeof definition !== "object") {
     throw new TypeError("the module's default export must be what defineJob({ ... }) returns");
   }
-  for (const name of ["model", "optimizer", "data"] as const) {
+  if (!isModelSource(definition.model)) {
+    throw new TypeError(
+      "defineJob: model must be a function, { factory, args }, or a tf.LayersModel",
+    );
+  }
+  for (const name of ["optimizer", "data"] as const) {
     if (typeof definition[name] !== "function") {
       throw new TypeError(`defineJob: ${name} must be a function`);
     }
@@ -200,7 +209,11 @@ function effectiveConfig(
   const own = parseModuleConfig({ ...definition.config });
   const asked = parseWireConfig(overrides);
   const config = completeConfig(own, asked);
-  return { ...config, hparams: userHparams(definition, { ...own.hparams, ...asked.hparams }) };
+  return {
+    ...config,
+    modelArgs: modelArgs(definition.model, { ...own.modelArgs, ...asked.modelArgs }),
+    hparams: userHparams(definition, { ...own.hparams, ...asked.hparams }),
+  };
 }
 
 /** What the module declares, with the values that config gives. */

@@ -1,10 +1,11 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { AnyDataset } from "../data/sample_dataset.ts";
 import type { JobDefinition, Model } from "../job_definition.ts";
+import { isModelFactory } from "../training/model_source.ts";
 
 /** What `fit()` trains: the parts themselves, or factories of them. */
 export interface FitParts extends Omit<JobDefinition, "model" | "optimizer" | "data"> {
-  /** A model, trained in place, or a factory. */
+  /** A model, trained in place, or a function or `{ factory, args }` that makes one. */
   model: Model | JobDefinition["model"];
   /** An optimizer of `tf.train`, or a factory. */
   optimizer: tf.Optimizer | JobDefinition["optimizer"];
@@ -22,7 +23,7 @@ export function fitDefinition(given: FitParts | JobDefinition): JobDefinition {
   const { model, optimizer, train, val, test, ...rest } = given;
   return {
     ...rest,
-    model: typeof model === "function" ? model : () => model,
+    model: typeof model === "function" || isModelFactory(model) ? model : () => model,
     optimizer: typeof optimizer === "function" ? optimizer : optimizerFactory(optimizer),
     data: () => ({ train, val, test }),
   };
