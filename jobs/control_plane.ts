@@ -96,6 +96,8 @@ export interface PendingCommand {
 }
 
 /** The job service. Every method throws the errors of `jobs/errors.ts`. */
+  /** `keep`: that of the job in the path. */
+  optimizer: "keep" | "fresh";
 export interface ControlPlane {
   submit(
     submission: Submission,

@@ -147,6 +147,27 @@ export type JobFigures = z.infer<typeof JobFigures>;
 
 /** The manifest of a job: what it is and how it stands, as the API shows it. */
 export const JobManifest = z.strictObject({
+/** A folder by its absolute path, without `..` and with no comma, which `deno` takes for a separator. */
+const FolderPath = z.string().max(1_000).refine(
+  (path) => path.startsWith("/") && !path.includes(",") && resolve(path) === path,
+  "expected an absolute path of a folder, such as /data/pets",
+);
+const NetAddress = z.string().max(300).regex(
+  /^([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]):[1-9]\d{0,4}$/,
+  "expected host:port, such as example.com:443",
+);
+
+/** What a worker may do beyond its own folder: read folders, reach hosts. */
+export const JobPermissions = z.strictObject({
+  read: z.array(FolderPath).max(20).default([]).describe("folders that the job reads"),
+  net: z.array(NetAddress).max(20).default([]).describe("host:port that the job reaches"),
+});
+/** What a worker may do beyond its own folder. */
+export type JobPermissions = z.infer<typeof JobPermissions>;
+
+/** One checkpoint of one job. */
+const CheckpointPoint = z.strictObject({ job: z.string(), checkpoint: count });
+
   id: z.string(),
   session: z.string(),
   project: z.string(),
@@ -173,6 +194,11 @@ export const JobManifest = z.strictObject({
       params: z.record(z.string(), z.unknown()),
     }),
   ]).nullable(),
+      /** Checkpoints it is made of, the path job's first; absent in manifests of before. */
+      checkpoints: z.array(CheckpointPoint).optional(),
+      /** The nearest checkpoint that all of them came from; null where none is left. */
+      ancestor: CheckpointPoint.nullable().optional(),
+      optimizer: z.enum(["keep", "fresh"]).optional(),
   /** False for a merge that only computes its weights and then parks. */
   start: z.boolean(),
   take: z.number().int().min(1),

@@ -22,7 +22,8 @@ import { type BoundKey, IdempotentRequests } from "./life/idempotent_requests.ts
 import { type CheckpointRecord, JobState } from "./job.ts";
 import type { JobManifest, Receipt } from "./job.ts";
 import { JobRegistry } from "./life/job_registry.ts";
-import { fork, merge } from "./lineage/lineage.ts";
+import { fork } from "./lineage/lineage.ts";
+import { merge } from "./lineage/merge.ts";
 import { removeJob } from "./life/removal.ts";
 import { Scheduler } from "./life/scheduler.ts";
 import { announce, startUp } from "./life/startup.ts";
@@ -114,7 +115,8 @@ class Supervisor implements ControlPlane, TrainerHost {
     return await this.#create(key, async () => {
       const others = request.with.map((parent) => this.#registry.load(parent.job));
       const parents = [job, ...await Promise.all(others)];
-      return await merge(this.#children, parents, request, actor, key);
+      const load = (id: string) => this.#registry.load(id);
+      return await merge(this.#children, parents, load, request, actor, key);
     });
   }
 

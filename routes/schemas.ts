@@ -89,6 +89,8 @@ export const EventsQuery = z.strictObject({
   sample_ms: wholeText(1, 10_000).optional()
     .describe("one trainStep frame a job in this many ms; outside exactly-once"),
 });
+  optimizer: z.enum(["keep", "fresh"]).default("fresh")
+    .describe("keep: with the momenta of the job in the path"),
 
 /** Which series, which steps, how many buckets. */
 export const MetricsQuery = z.strictObject({

@@ -112,8 +112,16 @@ async function startOf(
   if (spawn === null) return { from: "scratch" };
   const checkpoints = await originsOf(deps, manifest);
   if (spawn.kind === "merge") {
-    const { strategy, params } = spawn;
-    return { from: "merge", checkpoints, origin_step: origin.step, strategy, params };
+    const { strategy, params, ancestor = null, optimizer = "fresh" } = spawn;
+    return {
+      from: "merge",
+      checkpoints,
+      ancestor: ancestor && await originAt(deps, manifest, ancestor),
+      origin_step: origin.step,
+      strategy,
+      params,
+      optimizer,
+    };
   }
   const { optimizer, lr_mul, overrides = [] } = spawn;
   return {
@@ -127,14 +135,35 @@ async function startOf(
   };
 }
 
-/** The checkpoint of each parent that this child pinned, in the parents' order. */
+/** Config keys that somebody changed while the job waited for its first worker. */
+function changedBefore({ log }: Deps, { id: job }: JobManifest): string[] {
+  const [first] = log.read({ job, types: ["session_started"] }, 0, 1);
+  const changes = log.read({ job, types: ["config_changed"] }, 0, Number.MAX_SAFE_INTEGER);
+  return changes
+    .filter(({ seq }) => first === undefined || seq < first.seq)
+    .flatMap(({ data }) => Object.keys((JSON.parse(data) as { config: object }).config));
+}
+
+/** The checkpoints that this child is made of, in the request's order. */
 async function originsOf(deps: Deps, manifest: JobManifest): Promise<CheckpointReference[]> {
-  return await Promise.all(manifest.parents.map(async (parent) => {
-    const records = await deps.store.checkpoints(parent);
-    const record = records.find(({ pinned_by }) => pinned_by.includes(manifest.id));
-    if (record === undefined) throw new Error(`parent ${parent} has lost the checkpoint`);
-    return reference(record, await deps.artifacts.linkOrigin(manifest.id, record));
-  }));
+  const { spawn, parents } = manifest;
+  const points = (spawn?.kind === "merge" ? spawn.checkpoints : undefined) ??
+    parents.map((job) => ({ job }));
+  return await Promise.all(points.map((point) => originAt(deps, manifest, point)));
+}
+
+/** A checkpoint that this child pinned: the one named, or the one of that job. */
+async function originAt(
+  deps: Deps,
+  { id }: JobManifest,
+  { job, checkpoint }: { job: string; checkpoint?: number },
+): Promise<CheckpointReference> {
+  const record = (await deps.store.checkpoints(job)).find((candidate) =>
+    candidate.pinned_by.includes(id) &&
+    (checkpoint === undefined || candidate.checkpoint === checkpoint)
+  );
+  if (record === undefined) throw new Error(`parent ${job} has lost the checkpoint`);
+  return reference(record, await deps.artifacts.linkOrigin(id, record));
 }
 
 async function loadSelection(

@@ -1,6 +1,7 @@
 import { unpin } from "../lineage/child_maker.ts";
 import { ConflictError } from "../errors.ts";
 import { assertAllowed } from "./assert_allowed.ts";
+import type { JobManifest } from "../job.ts";
 import type { JobRegistry } from "./job_registry.ts";
 import type { LiveJob } from "./live_job.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
@@ -30,7 +31,13 @@ export async function removeJob(
   deps.log.forget(id);
   deps.metrics.forget(id);
   await deps.artifacts.removeJob(id);
-  for (const parent of record.manifest.parents) await unpin(await registry.load(parent), id);
+  for (const origin of originsOf(record.manifest)) await unpin(await registry.load(origin), id);
+}
+
+/** The jobs whose checkpoints it pinned. */
+function originsOf({ parents, spawn }: JobManifest): Set<string> {
+  const ancestor = spawn?.kind === "merge" ? spawn.ancestor ?? null : null;
+  return new Set(ancestor === null ? parents : [...parents, ancestor.job]);
 }
 
 function assertRemovable(job: LiveJob): void {

@@ -12,6 +12,8 @@ export interface ChildPlan {
   /** The first one's module, files and session become the child's. */
   origins: Origin[];
   runName: string | undefined;
+  /** What all of a merge's parents came from. */
+  ancestor?: Origin | null;
   config: Record<string, unknown>;
   spawn: NonNullable<JobManifest["spawn"]>;
   start: boolean;
@@ -48,12 +50,13 @@ export class ChildMaker {
     const id = newJobId(this.#deps.randomId);
     const parent = plan.origins[0]!.job;
     try {
-      await Promise.all(plan.origins.map((origin) => pin(origin, id)));
+    const pinned = [...plan.origins, ...plan.ancestor ? [plan.ancestor] : []];
+      await Promise.all(pinned.map((origin) => pin(origin, id)));
       await artifacts.createChild(id, parent.id);
-      for (const { record } of plan.origins) await artifacts.linkOrigin(id, record);
+      for (const { record } of pinned) await artifacts.linkOrigin(id, record);
       return await store.create(await this.#manifest(id, plan), plan.key);
     } catch (error) {
-      await Promise.all(plan.origins.map(({ job }) => unpin(job, id)));
+      await Promise.all(pinned.map(({ job }) => unpin(job, id)));
       await artifacts.removeJob(id);
       throw error;
     }
@@ -75,7 +78,7 @@ export class ChildMaker {
       owner: actor,
       start,
       goal: start ? "running" : "parked",
-      parents: origins.map(({ job }) => job.id),
+      parents: [...new Set(origins.map(({ job }) => job.id))],
       origin: {
         checkpoint: origins[0]!.record.checkpoint,
         step: Math.max(...origins.map(({ record }) => record.axis_step)),
@@ -112,7 +115,8 @@ export class ChildMaker {
 /** Keeps a checkpoint for as long as the child is there. */
 async function pin({ job, record }: Origin, child: string): Promise<void> {
   const current = job.record.checkpoints.get(record.checkpoint) ?? record;
-  await job.record.putCheckpoint(withPins(current, [...current.pinned_by, child]));
+  const pins = new Set([...current.pinned_by, child]);
+  await job.record.putCheckpoint(withPins(current, [...pins]));
 }
 
 /** Lets the checkpoints of a job go that a child started from. */

@@ -9,7 +9,8 @@ export type Purpose =
   | "split"
   | "selection"
   | "setup"
-  | "sample";
+  | "sample"
+  | "merge";
 
 /** Raised when the same seed begins to draw other numbers; checkpoints hold it. */
 export const NUMERICS_VERSION = 1;
@@ -26,6 +27,7 @@ const PURPOSE_KEYS: Record<Purpose, number> = {
   selection: 8,
   setup: 9,
   sample: 10,
+  merge: 11,
 };
 
 /**

@@ -8,28 +8,34 @@ export type ModelWeights = ReadonlyMap<string, HostTensor>;
  * Checks that every parent is the same architecture as the first, with finite weights.
  *
  * @throws {MergeError} that names the first tensor that differs or is not finite, and its parent
- * (0 is the first).
+ * (0 is the first), or the ancestor.
  */
-export function checkParents(parents: readonly ModelWeights[]): void {
+export function checkParents(
+  parents: readonly ModelWeights[],
+  ancestor: ModelWeights | null = null,
+): void {
   const [first] = parents;
   if (first === undefined || parents.length < 2) {
     throw new MergeError(`a merge takes at least 2 parents, not ${parents.length}`);
   }
-  parents.forEach((parent, index) => {
-    for (const [key, expected] of first) {
-      const found = parent.get(key);
-      if (found === undefined) throw new MergeError(`parent ${index} has no tensor ${key}`);
-      if (kindOf(found) !== kindOf(expected)) {
-        throw new MergeError(
-          `tensor ${key} is ${kindOf(found)} in parent ${index}, ${kindOf(expected)} in parent 0`,
-        );
-      }
-      if (!found.values.every(Number.isFinite)) {
-        throw new MergeError(`tensor ${key} of parent ${index} is not finite`);
-      }
+  parents.forEach((parent, index) => checkModel(`parent ${index}`, parent, first));
+  if (ancestor !== null) checkModel("the ancestor", ancestor, first);
+}
+
+function checkModel(name: string, model: ModelWeights, first: ModelWeights): void {
+  for (const [key, expected] of first) {
+    const found = model.get(key);
+    if (found === undefined) throw new MergeError(`${name} has no tensor ${key}`);
+    if (kindOf(found) !== kindOf(expected)) {
+      throw new MergeError(
+        `tensor ${key} is ${kindOf(found)} in ${name}, ${kindOf(expected)} in parent 0`,
+      );
     }
-    for (const key of parent.keys()) {
-      if (!first.has(key)) throw new MergeError(`parent 0 has no tensor ${key}`);
+    if (!found.values.every(Number.isFinite)) {
+      throw new MergeError(`tensor ${key} of ${name} is not finite`);
     }
-  });
+  }
+  for (const key of model.keys()) {
+    if (!first.has(key)) throw new MergeError(`parent 0 has no tensor ${key}`);
+  }
 }

@@ -1,4 +1,5 @@
 import type { HostTensor } from "../checkpoints/host_tensor.ts";
+import { mapTensors } from "./map_tensors.ts";
 import { MergeError } from "./merge_error.ts";
 import type { ModelWeights } from "./parents.ts";
 
@@ -18,9 +19,15 @@ export function weighted(
   parents: readonly ModelWeights[],
   coefficients: readonly number[],
 ): Map<string, HostTensor> {
-  if (coefficients.length !== parents.length) {
+  const shares = sharesOf(coefficients, parents.length);
+  return mapTensors(parents, (values) => combination(values, shares));
+}
+
+/** Coefficients that sum to 1. @throws {MergeError} as {@linkcode weighted}. */
+export function sharesOf(coefficients: readonly number[], parents: number): number[] {
+  if (coefficients.length !== parents) {
     throw new MergeError(
-      `params.weights has ${coefficients.length} entries for ${parents.length} parents`,
+      `params.weights has ${coefficients.length} entries for ${parents} parents`,
     );
   }
   if (!coefficients.every((coefficient) => coefficient >= 0)) {
@@ -30,21 +37,12 @@ export function weighted(
   if (!(total > 0 && Number.isFinite(total))) {
     throw new MergeError(`params.weights sum to ${total}; the sum must be positive and finite`);
   }
-  const shares = coefficients.map((coefficient) => coefficient / total);
-  return new Map([...parents[0]!].map(([key, tensor]) => [
-    key,
-    {
-      ...tensor,
-      values: tensor.dtype === "float32"
-        ? combination(parents.map((parent) => parent.get(key)!.values), shares)
-        : tensor.values.slice(),
-    },
-  ]));
+  return coefficients.map((coefficient) => coefficient / total);
 }
 
 /** Sum of `shares[i] * tensors[i]`, in float64, rounded once at the end. */
 function combination(
-  tensors: readonly ArrayLike<number>[],
+  tensors: readonly Float32Array[],
   shares: readonly number[],
 ): Float32Array {
   const sums = new Float64Array(tensors[0]!.length);

@@ -164,7 +164,7 @@ export const LaunchContext = z.strictObject({
       /** Config keys that the fork request set itself; they win over what the checkpoint holds. */
       overrides: z.array(z.string()).optional(),
     }),
-    /** Begin a child as the mean of its parents. `origin_step` is their greatest axis step. */
+    /** Begin a child as what its parents come to. `origin_step` is their greatest axis step. */
     z.strictObject({
       from: z.literal("merge"),
       checkpoints: z.array(CheckpointReference).min(2),
@@ -181,3 +181,6 @@ export const LaunchContext = z.strictObject({
 });
 /** The first line on a worker's standard input. */
 export type LaunchContext = z.infer<typeof LaunchContext>;
+      /** The nearest checkpoint that all of them came from. */
+      ancestor: CheckpointReference.nullable(),
+      optimizer: z.enum(["keep", "fresh"]),

@@ -6,11 +6,10 @@ import {
 } from "../checkpoints/checkpoint.ts";
 import { perSampleLosses } from "../inspection/per_sample_loss.ts";
 import { needsLosses, resolveSelection } from "../inspection/selection.ts";
-import { assignWeights } from "../merging/assign_weights.ts";
-import { mergeWeights } from "../merging/strategies.ts";
 import type { CheckpointReference, LaunchContext } from "../protocol/commands.ts";
-import { MERGE_STRATEGIES, type MergeStrategy } from "../protocol/merge_strategy.ts";
 import type { Selection } from "../protocol/selection.ts";
+import { startMerge } from "./start_merge.ts";
+import { patchHparams } from "../training/live_hparams.ts";
 import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 
@@ -103,18 +102,4 @@ async function select(
     : null;
   const picked = resolveSelection(selection, losses, count);
   return parent === null ? picked : picked.map((position) => parent[position]!);
-}
-
-async function startMerge(run: TrainingRun, start: StartFrom<"merge">): Promise<void> {
-  const parents: LoadedCheckpoint[] = [];
-  for (const reference of start.checkpoints) parents.push(await load(reference));
-  const strategy = start.strategy as MergeStrategy;
-  const params = MERGE_STRATEGIES[strategy].parse(start.params);
-  const merged = mergeWeights(strategy, parents.map((parent) => parent.weights()), params);
-  assignWeights(run.handle, merged);
-  const path = parents[0]!;
-  const state = RunState.parse(path.state);
-  run.originStep = start.origin_step;
-  run.hparams = { lr: state.hparams.lr, gradClipNorm: state.hparams.grad_clip_norm };
-  run.drawFrom(path.indices, { epoch: state.sampler.epoch + 1, cursor: 0 });
 }

@@ -21,7 +21,14 @@ const FORK: ForkRequest = {
   optimizer: "keep",
   start: true,
 };
-const MERGE: MergeRequest = { with: [], strategy: "swa", params: {}, config: {}, start: false };
+const MERGE: MergeRequest = {
+  with: [],
+  strategy: "swa",
+  params: {},
+  config: {},
+  optimizer: "fresh",
+  start: false,
+};
 const SHORT = { max_steps: 20, max_epochs: 9, ckpt_every_steps: 5, ckpt_keep: 2, seed: 42 };
 
 async function completed(fixture: SupervisorFixture, config = {}): Promise<string> {
@@ -240,7 +247,7 @@ Deno.test("merge() refuses what can be known at once", async () => {
   };
   await refuses({ with: [{ job: parent }] }, "with", "with itself");
   await refuses({ with: [{ job: stranger }] }, "with", "session");
-  await refuses({ strategy: "fisher" }, "strategy", "known: swa, weighted");
+  await refuses({ strategy: "mean" }, "strategy", "known: swa, weighted");
   await refuses({ params: { weights: [1, 1] } }, "params", "weights");
   await refuses(
     { strategy: "weighted", params: { weights: [1, 2, 3] } },

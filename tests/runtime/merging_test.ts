@@ -21,7 +21,9 @@ function kernelOf(weights: Map<string, HostTensor>): number[] {
 
 Deno.test("mergeWeights(swa) is the plain mean of every weight", () => {
   const parents = [floats(1, -2, 0.1), floats(3, 2, 0.2), floats(5, 6, 0.4)];
-  const merged = kernelOf(mergeWeights("swa", parents.map((kernel) => parent(kernel)), {}));
+  const merged = kernelOf(
+    mergeWeights("swa", { parents: parents.map((kernel) => parent(kernel)) }, {}),
+  );
   for (let i = 0; i < 3; i++) {
     const mean = parents.reduce((sum, { values }) => sum + values[i]!, 0) / 3;
     assertStrictEquals(merged[i], Math.fround(mean));
@@ -30,26 +32,26 @@ Deno.test("mergeWeights(swa) is the plain mean of every weight", () => {
 
 Deno.test("mergeWeights(weighted) is the mean by weights that need not sum to 1", () => {
   const parents = [parent(floats(1, 10)), parent(floats(4, 30))];
-  const merged = kernelOf(mergeWeights("weighted", parents, { weights: [2, 6] }));
+  const merged = kernelOf(mergeWeights("weighted", { parents }, { weights: [2, 6] }));
   assertEquals(merged, [(2 * 1 + 6 * 4) / 8, (2 * 10 + 6 * 30) / 8]);
 });
 
 Deno.test("mergeWeights(weighted) with weight on one parent is that parent", () => {
   const [first, second] = [parent(floats(1.1, -3.3)), parent(floats(7.7, 2.2))];
-  const merged = mergeWeights("weighted", [first, second], { weights: [0, 3] });
+  const merged = mergeWeights("weighted", { parents: [first, second] }, { weights: [0, 3] });
   assertEquals(kernelOf(merged), kernelOf(second));
 });
 
 Deno.test("mergeWeights() of a model with itself is the model, to the bit", () => {
   const kernel = floats(0.1, 1e-38, -3.4e38, 1 / 3);
   const parents = [parent(kernel), parent(kernel), parent(kernel)];
-  assertEquals(kernelOf(mergeWeights("swa", parents, {})), [...kernel.values]);
+  assertEquals(kernelOf(mergeWeights("swa", { parents }, {})), [...kernel.values]);
 });
 
 Deno.test("mergeWeights() sums in float64", () => {
   const small = 2 ** -24;
   const parents = [1, ...Array<number>(1024).fill(small)].map((value) => parent(floats(value)));
-  const [mean] = kernelOf(mergeWeights("swa", parents, {}));
+  const [mean] = kernelOf(mergeWeights("swa", { parents }, {}));
   // In float32 every one of the small terms would be lost beside the 1.
   assertAlmostEquals(mean! * 1025, 1 + 1024 * small, 1e-7);
 });
@@ -59,17 +61,16 @@ Deno.test("mergeWeights() takes integer and bool tensors from the first parent",
     "0001/count",
     { dtype: "int32", shape: [1], values: new Int32Array([value]) },
   ];
-  const merged = mergeWeights("swa", [
-    parent(floats(0), counts(3)),
-    parent(floats(2), counts(8)),
-  ], {});
+  const merged = mergeWeights("swa", {
+    parents: [parent(floats(0), counts(3)), parent(floats(2), counts(8))],
+  }, {});
   assertEquals(merged.get("0001/count")!.values, new Int32Array([3]));
   assertEquals([...merged.keys()], ["0000/kernel", "0001/count"]);
 });
 
 Deno.test("mergeWeights() leaves its parents as they were", () => {
   const parents = [parent(floats(1, 2)), parent(floats(3, 4))];
-  mergeWeights("swa", parents, {}).get("0000/kernel")!.values.fill(9);
+  mergeWeights("swa", { parents }, {}).get("0000/kernel")!.values.fill(9);
   assertEquals(parents.map(kernelOf), [[1, 2], [3, 4]]);
 });
 
@@ -89,7 +90,7 @@ Deno.test("mergeWeights() names the first tensor by which architectures differ",
     [[parent(floats(1))], "at least 2 parents, not 1"],
   ];
   for (const [parents, message] of cases) {
-    assertThrows(() => mergeWeights("swa", parents, {}), MergeError, message);
+    assertThrows(() => mergeWeights("swa", { parents }, {}), MergeError, message);
   }
 });
 
@@ -97,7 +98,7 @@ Deno.test("mergeWeights() refuses weights that are not finite, naming the tensor
   for (const value of [NaN, Infinity, -Infinity]) {
     const parents = [parent(floats(1)), parent(floats(1)), parent(floats(value))];
     assertThrows(
-      () => mergeWeights("swa", parents, {}),
+      () => mergeWeights("swa", { parents }, {}),
       MergeError,
       "tensor 0000/kernel of parent 2 is not finite",
     );
@@ -114,7 +115,7 @@ Deno.test("mergeWeights(weighted) refuses weights that give no mean", () => {
     [[NaN, 1], "at least 0"],
   ];
   for (const [weights, message] of cases) {
-    assertThrows(() => mergeWeights("weighted", parents, { weights }), MergeError, message);
+    assertThrows(() => mergeWeights("weighted", { parents }, { weights }), MergeError, message);
   }
 });
 
@@ -123,7 +124,7 @@ Deno.test("assignWeights() gives merged weights to a model, or names what differ
   const dense = (units: number) =>
     modelHandle(tf.sequential({ layers: [tf.layers.dense({ units, inputShape: [2] })] }));
   const [one, two, child, wide] = [dense(3), dense(3), dense(3), dense(4)];
-  const merged = mergeWeights("swa", [captureWeights(one), captureWeights(two)], {});
+  const merged = mergeWeights("swa", { parents: [captureWeights(one), captureWeights(two)] }, {});
   const { numTensors } = tf.memory();
   assignWeights(child, merged);
   assertEquals(tf.memory().numTensors, numTensors);

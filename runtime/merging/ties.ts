@@ -1,0 +1,57 @@
+import type { HostTensor } from "../checkpoints/host_tensor.ts";
+import { magnitudeThreshold } from "./magnitude_threshold.ts";
+import { floatsOf, mapTensors } from "./map_tensors.ts";
+import type { ModelWeights } from "./parents.ts";
+
+/**
+ * TIES: of each task vector t_i = w_i - b (float32) the share `density` of largest magnitude stays,
+ * over all its weights together; the sign of a weight is that of the sum of what stayed; the mean m
+ * is over those that are not 0 and agree with it; w = b + s m.
+ *
+ * Yadav et al., TIES-Merging: Resolving Interference When Merging Models (2023), algorithm 1, which
+ * takes density 0.2 and s = 1 where nothing can be tuned. Magnitudes equal to the smallest that
+ * stays, stay too; where what stayed cancels out, w = b.
+ *
+ * @param parents Weights w_i of the same architecture.
+ * @param ancestor b: what every parent began from.
+ */
+export function ties(
+  parents: readonly ModelWeights[],
+  ancestor: ModelWeights,
+  { density, scale }: { density: number; scale: number },
+): Map<string, HostTensor> {
+  const keys = [...ancestor].filter(([, { dtype }]) => dtype === "float32").map(([key]) => key);
+  const size = keys.reduce((sum, key) => sum + ancestor.get(key)!.values.length, 0);
+  const kept = Math.max(1, Math.floor(density * size));
+  const thresholds = parents.map((parent) =>
+    magnitudeThreshold(
+      () =>
+        keys.values().map((key) => {
+          const base = floatsOf(ancestor, key);
+          return floatsOf(parent, key).map((value, at) => value - base[at]!);
+        }),
+      kept,
+    )
+  );
+  return mapTensors(parents, (tensors, key) =>
+    floatsOf(ancestor, key).map((origin, at) => {
+      const trimmed = tensors.map((values, parent) => {
+        const learned = Math.fround(values[at]! - origin);
+        return Math.abs(learned) >= thresholds[parent]! ? learned : 0;
+      });
+      return origin + scale * electedMean(trimmed);
+    }));
+}
+
+/** Mean of those that have the sign of their sum; 0 where the sum is 0. */
+function electedMean(values: readonly number[]): number {
+  const sign = Math.sign(values.reduce((sum, value) => sum + value, 0));
+  let sum = 0;
+  let count = 0;
+  for (const value of values) {
+    if (sign === 0 || Math.sign(value) !== sign) continue;
+    sum += value;
+    count++;
+  }
+  return count === 0 ? 0 : sum / count;
+}
