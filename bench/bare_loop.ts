@@ -21,6 +21,7 @@ const data = await mlp.data({
   ...wholeFiles((name) => Promise.reject(new Error(`there is no file ${name}`))),
   seed: 1,
   config: DEFAULT_JOB_CONFIG,
+  hparams: {},
   log: () => {},
 });
 const train = asDataset(data.train);

@@ -2,6 +2,7 @@
  * What `routes/` may ask of `jobs/`: the whole of the job service behind one typed door.
  * `jobs/supervisor.ts` implements it; HTTP only parses, calls here, and renders.
  */
+import type { HparamsPatch } from "../runtime/protocol/hparams.ts";
 import type { PartialJobConfig } from "../runtime/protocol/job_config.ts";
 import type { Selection } from "../runtime/protocol/selection.ts";
 import type { CheckpointRecord, JobManifest, JobState, Receipt } from "./job.ts";
@@ -66,7 +67,10 @@ export type ControlRequest =
   | { command: "test"; split: "train" | "val" | "test"; label?: string | undefined }
   | { command: "checkpoint"; label?: string | undefined }
   | { command: "rewind"; checkpoint: number }
-  | { command: "hparams"; lr?: number | undefined; grad_clip_norm?: number | null | undefined };
+  | ({ command: "report"; at: "now" | number } & ReportRequest)
+  | ({ command: "hparams" } & HparamsPatch)
+  | {
+  };
 
 /** A fork: where from, which samples, what differs. */
 export interface ForkRequest {

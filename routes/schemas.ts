@@ -3,6 +3,7 @@ import { z } from "zod";
 import { JobName } from "../jobs/submission/job_name.ts";
 import { JobState } from "../jobs/job.ts";
 import { DatasetName } from "../jobs/storage/dataset_store.ts";
+import { HPARAM_NAMES, HparamsPatch } from "../runtime/protocol/hparams.ts";
 import { Selection } from "../runtime/protocol/selection.ts";
 
 const label = z.string().max(200).optional();
@@ -49,10 +50,10 @@ export const CONTROL_BODIES = {
   test: z.strictObject({ split: z.enum(["train", "val", "test"]).default("test"), label }),
   checkpoints: z.strictObject({ label }),
   rewind: z.strictObject({ checkpoint: count }),
-  hparams: z.strictObject({
-    lr: z.number().positive().max(1e6).optional(),
-    grad_clip_norm: z.number().positive().max(1e12).nullable().optional(),
-  }).refine((hparams) => Object.keys(hparams).length > 0, "expected lr or grad_clip_norm"),
+  hparams: HparamsPatch.refine(
+    (hparams) => Object.keys(hparams).length > 0,
+    `expected one or more of ${HPARAM_NAMES.join(", ")}`,
+  ),
 };
 
 /** A fork. */

@@ -4,7 +4,7 @@ import type { JobFiles } from "./data/job_files.ts";
 import type { AnyDataset } from "./data/sample_dataset.ts";
 import type { Callback } from "./callbacks/callback.ts";
 import type { Metrics } from "./metrics/metric.ts";
-import type { JobConfig, ModelArgs, PartialJobConfig } from "./protocol/job_config.ts";
+import type { JobConfig, ModelArgs, PartialJobConfig, UserHparams } from "./protocol/job_config.ts";
 import type { CustomSteps } from "./training/custom_step.ts";
 import type { Schedule } from "./training/schedules.ts";
 
@@ -42,10 +42,30 @@ export type ModelSource<A extends ModelArgs = ModelArgs> =
   | ModelFactory<A>
   | tf.LayersModel;
 
+/** The batch that a loss is asked about. */
+export interface LossBatch {
+  /** Inputs, [batch, ...] each. */
+  xs: TensorOrRecord;
+  /** Positions of the samples in their split, in the batch's order. */
+  indices: Int32Array;
+  /** One weight a sample, [batch]; absent where the dataset gives none. */
+  weights?: tf.Tensor1D | undefined;
+  /** False in validation, tests and scans. */
+  training: boolean;
+  ctx: JobContext;
+}
+
 /**
- * A loss by name, or a function of (yTrue, yPred) that answers a scalar or one value a sample.
- * Reductions are means.
+ * A loss that answers one value a sample, which the runner weighs and averages, or a scalar. A
+ * scalar of a weighted batch is taken only from a function that takes the batch, and so its weights.
  */
+export type LossFunction = (
+  yTrue: TensorOrRecord,
+  yPred: tf.Tensor,
+  batch: LossBatch,
+) => tf.Tensor;
+
+/** A loss by name. Reductions are means. */
 export type LossName =
   | "categoricalCrossentropy"
   | "sparseCategoricalCrossentropy"
@@ -54,14 +74,16 @@ export type LossName =
   | "meanAbsoluteError"
   | "softmaxCrossEntropy";
 /** A loss: its name, or a function. */
-export type Loss = LossName | ((yTrue: TensorOrRecord, yPred: tf.Tensor) => tf.Tensor);
+export type Loss = LossName | LossFunction;
 
 /** What the functions of a module may count on. */
 export interface JobContext extends JobFiles {
   /** Seed of the job. Splits are seeded with the session root's, so that forks keep membership. */
   readonly seed: number;
-  /** Config in effect. */
+  /** Config in effect, hyperparameters as they were set last. */
   readonly config: Readonly<JobConfig>;
+  /** What the module declares in `hparams`, at the values in effect. */
+  readonly hparams: Readonly<UserHparams>;
   /** Writes a line to the job's log. */
   log(...parts: unknown[]): void;
 }
@@ -87,6 +109,11 @@ export interface JobDefinition<A extends ModelArgs = ModelArgs> extends CustomSt
   runName?: string;
   /** Config; what the submission sets wins over it. */
   config?: PartialJobConfig;
+  /**
+   * Hyperparameters of the module's own with their defaults: numbers, flags and short texts by
+   * name. Config and `PATCH /jobs/{id}/hparams` set them, `ctx.hparams` has them.
+   */
+  hparams?: UserHparams;
   /** What forks, merges and tests make the model of. */
   model: ModelSource<A>;
   /** A factory of one of the optimizers of `tf.train`. */

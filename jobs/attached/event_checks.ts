@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { TrainerEventType } from "../../runtime/protocol/events.ts";
+import { JobConfig } from "../../runtime/protocol/job_config.ts";
 
 const count = z.number().int().min(0);
 const figure = z.number().nullable();
@@ -60,6 +61,17 @@ export const EVENT_CHECKS: Record<TrainerEventType, z.ZodType> = {
     applied_at_step: count,
     epoch: count,
   }),
-  hparams_changed: z.looseObject({ step: count, lr: z.number(), grad_clip_norm: figure }),
+  hparams_changed: z.looseObject({
+    step: count,
+    lr: z.number(),
+    grad_clip_norm: figure,
+    momentum: figure.optional(),
+    grad_clip_value: figure.optional(),
+    batch_size: count.optional(),
+    schedule: JobConfig.shape.schedule.optional(),
+    hparams: JobConfig.shape.hparams.optional(),
+    steps_per_epoch: count.optional(),
+    changed: small.optional(),
+  }),
   progress: z.looseObject({ step: count }),
 };

@@ -1,14 +1,12 @@
-import {
-  type Applied,
-  COMMAND_PAYLOADS,
-  type CommandName,
-} from "../../runtime/protocol/commands.ts";
+import type { Applied, CommandName } from "../../runtime/protocol/commands.ts";
 import { assertAllowed } from "./assert_allowed.ts";
 import type { Attempt } from "./attempt.ts";
 import { raisedBudget } from "./budget.ts";
 import type { ControlRequest } from "../control_plane.ts";
 import { CommandFailedError, NotFoundError } from "../errors.ts";
 import { type CheckpointRecord, ENDED, LIVE } from "../job.ts";
+import { changeConfig, checkHparams, hparamsOf, refusedHparam } from "./hparams.ts";
+import { checkReport, report } from "../inspection/report_command.ts";
 import type { LiveJob } from "./live_job.ts";
 
 /** What a control call answers beside its receipt. */
@@ -59,7 +57,10 @@ const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
     run: rewind,
   },
   hparams: {
-    check: (job) => assertAllowed(job, "hparams"),
+    check: (job, request) => {
+      assertAllowed(job, "hparams");
+      checkHparams(job.record.manifest, request);
+    },
     run: setHparams,
   },
 };
@@ -189,14 +190,15 @@ function rewindAtRest(job: LiveJob, { checkpoint, step, epoch }: CheckpointRecor
 }
 
 async function setHparams(job: LiveJob, request: RequestOf<"hparams">): Promise<Outcome> {
-  const { command: _, ...given } = request;
-  const hparams = COMMAND_PAYLOADS.set_hparams.parse(withoutUndefined(given));
+  const hparams = hparamsOf(request);
   if (!LIVE.has(job.state) && job.record.checkpoints.size === 0) {
-    job.record.append("config_changed", { config: hparams });
-    const { lr = null, grad_clip_norm = null } = job.record.manifest.config;
-    return { ...here(job), hparams: { lr, grad_clip_norm } };
+    return { ...here(job), ...changeConfig(job, hparams) };
   }
-  return await job.withModel((attempt) => send(attempt, "set_hparams", hparams));
+  try {
+    return await job.withModel((attempt) => send(attempt, "set_hparams", hparams));
+  } catch (error) {
+    throw refusedHparam(error);
+  }
 }
 
 async function send<C extends CommandName>(
@@ -242,8 +244,4 @@ function here(job: LiveJob): Outcome {
 
 function labelled(label: string | undefined): { label?: string } {
   return label === undefined ? {} : { label };
-}
-
-function withoutUndefined(record: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 }

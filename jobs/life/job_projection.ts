@@ -1,4 +1,5 @@
 import type { EventType, ServerEvents, TrainerEvents } from "../../runtime/protocol/events.ts";
+import { HPARAM_NAMES, type WireHparams } from "../../runtime/protocol/hparams.ts";
 import type { LoggedEvent } from "../events/event_log.ts";
 import { type CheckpointRecord, ENDED, type JobFigures, type JobManifest } from "../job.ts";
 
@@ -46,8 +47,9 @@ const FOLDS: { readonly [T in EventType]?: Fold<T> } = {
     steps_per_epoch: started.steps_per_epoch,
   }),
   config_changed: (manifest, { config }) => ({ config: { ...manifest.config, ...config } }),
-  hparams_changed: (manifest, { lr, grad_clip_norm }) => ({
-    config: { ...manifest.config, lr, grad_clip_norm },
+  hparams_changed: (manifest, changed) => ({
+    config: { ...manifest.config, ...hparamsOf(changed) },
+    steps_per_epoch: changed.steps_per_epoch ?? manifest.steps_per_epoch,
   }),
   command_applied: (manifest, { command, payload }) =>
     command === "resume" ? { config: { ...manifest.config, ...payload } } : {},
@@ -71,6 +73,12 @@ const FOLDS: { readonly [T in EventType]?: Fold<T> } = {
   test_complete: countTest,
   auto_test_complete: countTest,
 };
+
+/** The hyperparameters that an event names; scripts of earlier releases name but two. */
+function hparamsOf(changed: Partial<WireHparams>): Partial<WireHparams> {
+  const named = HPARAM_NAMES.filter((name) => changed[name] !== undefined);
+  return Object.fromEntries(named.map((name) => [name, changed[name]]));
+}
 
 /** Every look at the test split counts; none of them ever decides what is best. */
 function countTest(

@@ -131,7 +131,7 @@ async function startOf(
     selection: await loadSelection(deps, manifest.id, spawn.selection),
     optimizer,
     lr_mul,
-    overrides,
+    overrides: [...overrides, ...changedBefore(deps, manifest)],
   };
 }
 

@@ -10,12 +10,15 @@ import { control, Field } from "./field.tsx";
 type Key = keyof JobConfig;
 
 /** What kind of control a config key gets; exhaustive, so that a new key asks for one. */
-const KINDS: Record<Key, "number" | "flag" | readonly string[]> = {
+const KINDS: Record<Key, "number" | "flag" | "json" | readonly string[]> = {
   maxEpochs: "number",
   maxSteps: "number",
   batchSize: "number",
   seed: "number",
   lr: "number",
+  momentum: "number",
+  schedule: "json",
+  hparams: "json",
   gradClipNorm: "number",
   gradClipValue: "number",
   accumulateSteps: "number",
@@ -61,10 +64,15 @@ export function ConfigFields({ inherited }: { inherited: Record<string, unknown>
 function ConfigControl(
   { name, kind, inherited }: { name: string; kind: (typeof KINDS)[Key]; inherited: unknown },
 ) {
-  const unset = inherited === undefined ? "as the module says" : String(inherited);
+  const unset = inherited === undefined
+    ? "as the module says"
+    : typeof inherited === "object"
+    ? JSON.stringify(inherited)
+    : String(inherited);
   if (kind === "number") {
     return <input {...control(name)} inputmode="decimal" data-type="number" placeholder={unset} />;
   }
+  if (kind === "json") return <input {...control(name)} data-type="json" placeholder={unset} />;
   const choices = kind === "flag" ? ["true", "false"] : kind;
   return (
     <select {...control(name)} data-type={kind === "flag" ? "boolean" : "text"}>

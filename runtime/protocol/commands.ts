@@ -8,6 +8,7 @@
  * `command_applied` event that is durable before the next step runs.
  */
 import { z } from "zod";
+import { type HparamsChange, HparamsPatch, type WireHparams } from "./hparams.ts";
 import { Selection } from "./selection.ts";
 
 const step = z.number().int().min(0);
@@ -32,10 +33,8 @@ export const COMMAND_PAYLOADS = {
     split: z.enum(["train", "val", "test"]),
     label: z.string().max(200).optional(),
   }),
-  set_hparams: z.strictObject({
-    lr: z.number().positive().max(1e6).optional(),
-    grad_clip_norm: z.number().positive().max(1e12).nullable().optional(),
-  }),
+  set_hparams: HparamsPatch,
+  scan: ReportRequest.extend({ folder: z.string() }),
 } as const satisfies Record<string, z.ZodType>;
 
 /** What a trainer of ours says in its handshake that it takes: every command, and the `ack`. */
@@ -55,7 +54,12 @@ export interface CommandResults {
   save_ckpt: Applied & { checkpoint: number };
   load_ckpt: Applied & { checkpoint: number; step: number };
   test: Applied & TestResult;
-  set_hparams: Applied & { hparams: { lr: number; grad_clip_norm: number | null } };
+  set_hparams: Applied & {
+    /** The checkpoint from before the change; null where the disk refused one. */
+    checkpoint: number | null;
+    hparams: WireHparams;
+    changed: HparamsChange;
+  };
 }
 
 /** Where a command took effect: the job's own step and epoch. */

@@ -7,6 +7,8 @@
  * sees it, then acknowledge.
  */
 
+import type { HparamsChange, WireHparams } from "./hparams.ts";
+
 /** Fields that every event carries on the wire. */
 export interface EventStamp {
   run_id: string;
@@ -104,7 +106,12 @@ export interface TrainerEvents {
     applied_at_step: number;
     epoch: number;
   };
-  hparams_changed: { step: number; lr: number; grad_clip_norm: number | null };
+  hparams_changed: WireHparams & {
+    step: number;
+    epoch: number;
+    steps_per_epoch: number;
+    changed: HparamsChange;
+  };
   progress: { task: string; done: number; total: number; step: number };
 }
 
@@ -134,6 +141,7 @@ export type SaveReason =
   | "final"
   | "shutdown";
 
+  | "hparams"
 /** Events that the server itself writes into a job's log, without their stamp. */
   | "report"
 export interface ServerEvents {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { renameKeys, toCamelCase, toSnakeCase } from "./naming.ts";
+import { ScheduleChoice } from "./schedule_spec.ts";
 
 /** What a step whose loss or gradient is not finite does; its update is left out in any case. */
 export const NonFinitePolicy = z.enum(["pause", "skip", "stop", "raise"]);
@@ -14,6 +15,14 @@ export const DataOrderPolicy = z.enum(["epoch_reseed", "fixed_order", "user"]);
 export const Precision = z.enum(["float32", "mixed_float16"]);
 /** In what training computes. */
 export type Precision = z.infer<typeof Precision>;
+
+/** Hyperparameters that a module declares itself, by name. */
+export const UserHparams = z.record(
+  z.string().regex(/^[A-Za-z_]\w{0,63}$/, "expected a name of letters, digits and _"),
+  z.union([z.number(), z.boolean(), z.string().max(200)], "expected a number, a flag or a text"),
+).refine((hparams) => Object.keys(hparams).length <= 32, "expected at most 32 of them");
+/** Hyperparameters that a module declares itself, by name. */
+export type UserHparams = z.infer<typeof UserHparams>;
 
 /** Arguments of a model's factory, by name. */
 export const ModelArgs = z.record(z.string(), z.json())
@@ -30,6 +39,11 @@ const fields = {
   seed: z.number().int().min(0).max(2 ** 32 - 1).describe("seed of all randomness"),
   lr: z.number().positive().max(1e6).nullable()
     .describe("learning rate; null keeps the optimizer's own"),
+  momentum: z.number().min(0).lt(1).nullable()
+    .describe("momentum; null keeps the optimizer's own"),
+  schedule: ScheduleChoice
+    .describe("learning rate schedule: the module's own, null for none, or one by name"),
+  hparams: UserHparams.describe("values of what the module declares in `hparams`"),
   gradClipNorm: z.number().positive().max(1e12).nullable()
     .describe("largest global L2 norm of the gradient; null does not clip"),
   gradClipValue: z.number().positive().max(1e12).nullable()
@@ -82,6 +96,9 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   batchSize: 32,
   seed: 0,
   lr: null,
+  momentum: null,
+  schedule: "module",
+  hparams: {},
   gradClipNorm: null,
   gradClipValue: null,
   accumulateSteps: 1,
@@ -149,8 +166,11 @@ export function parseModuleConfig(config: Record<string, unknown>): PartialJobCo
   const parsed = PartialJobConfig.safeParse(config);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  const key = issue.code === "unrecognized_keys" ? issue.keys[0]! : String(issue.path[0]);
-  throw new JobConfigError(toSnakeCase(key), `config.${toSnakeCase(key)}: ${issue.message}`);
+  const [key = "", ...rest] = issue.code === "unrecognized_keys"
+    ? [...issue.path, issue.keys[0]!].map(String)
+    : issue.path.map(String);
+  const field = [toSnakeCase(key), ...rest].join(".");
+  throw new JobConfigError(field, `config.${field}: ${issue.message}`);
 }
 
 /** Config as the wire shows it. */

@@ -105,7 +105,7 @@ export async function buildJob(
   );
   phase("init", 1);
   const optimizer = await PhaseError.in("optimizer", () => buildOptimizer(definition));
-  const loss = await PhaseError.in("loss", () => resolveLoss(definition.loss));
+  const loss = await PhaseError.in("loss", () => resolveLoss(definition.loss, ctx));
   const schedule = scheduleOf(definition);
   const { metrics = {} } = definition;
   const run = new TrainingRun({

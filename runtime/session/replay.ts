@@ -20,6 +20,10 @@ export class Replay {
 
   /** The commands due now, in order. `step` is asked again after each: a rewind moves it. */
   *due(step: () => number): Generator<ReplayCommand> {
-    while (this.#commands[0]?.applied_at_step === step()) yield this.#commands.shift()!;
+    for (let next = this.#commands[0]; next?.applied_at_step === step(); next = this.#commands[0]) {
+      // Until it has been carried out the run is still behind the log.
+      yield next;
+      this.#commands.shift();
+    }
   }
 }

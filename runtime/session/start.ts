@@ -57,17 +57,16 @@ async function startFork(
   start: StartFrom<"fork">,
   progress: ScanProgress,
 ): Promise<void> {
-  const { lr: ownLr } = run.hparams;
+  const own = run.hparams;
   const loaded = await load(start.checkpoint);
   const optimizer = start.optimizer === "keep" ? run.optimizer : null;
   const state = RunState.parse(restoreCheckpoint(loaded, { handle: run.handle, optimizer }));
   const overrides = new Set(start.overrides ?? []);
-  run.hparams = {
-    lr: (overrides.has("lr") ? ownLr : state.hparams.lr) * start.lr_mul,
-    gradClipNorm: overrides.has("grad_clip_norm")
-      ? run.config.gradClipNorm
-      : state.hparams.grad_clip_norm,
-  };
+  // Another module's optimizer may have no momentum to take over.
+  const lacks = new Set(own.momentum === null ? [...overrides, "momentum"] : overrides);
+  const inherited = Object.entries(state.hparams).filter(([name]) => !lacks.has(name));
+  const hparams = patchHparams(own, Object.fromEntries(inherited));
+  run.hparams = { ...hparams, lr: hparams.lr * start.lr_mul };
   if (!overrides.has("loss_scale")) run.scaler.restore(state.scaler);
   if (state.schedule !== null) run.schedule?.restore?.(state.schedule);
   run.originStep = start.origin_step;

@@ -34,7 +34,7 @@ export function startedFields(
     step: run.step,
     epoch: run.epoch,
     axis_step: run.axisStep,
-    steps_per_epoch: Math.ceil(run.sampler.stepsPerEpoch / run.config.accumulateSteps),
+    steps_per_epoch: run.stepsPerEpoch,
     runtime: {
       deno: Deno.version.deno,
       tfjs: tf.version_core,

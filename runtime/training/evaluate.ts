@@ -47,9 +47,10 @@ export async function evaluate(
   for (let index = 0; index < batches; index++) {
     const first = index * size;
     const count = Math.min(size, dataset.length - first);
-    const batch = await dataset.batch(Int32Array.from({ length: count }, (_, i) => first + i));
+    const indices = Int32Array.from({ length: count }, (_, i) => first + i);
+    const batch = await dataset.batch(indices);
     const result = await (own === undefined
-      ? evaluateBatch(run, batch, metrics)
+      ? evaluateBatch(run, batch, indices, metrics)
       : evaluateOwn(run, own, batch, count, figures));
     tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
     lossSum += result.loss * count;
@@ -79,13 +80,19 @@ function ownStep({ steps }: TrainingRun, split: keyof Splits): EvaluationStep | 
   return split === "test" ? steps.testStep ?? steps.valStep : steps.valStep;
 }
 
-function evaluateBatch(run: TrainingRun, batch: Batch, metrics: MetricAccumulator): BatchResult {
+function evaluateBatch(
+  run: TrainingRun,
+  batch: Batch,
+  indices: Int32Array,
+  metrics: MetricAccumulator,
+): BatchResult {
   let correct: number | null = null;
   const loss = tf.tidy(() => {
     const predictions = run.handle.apply(batch.xs, false);
     metrics.update({ yTrue: batch.ys, yPred: predictions });
     correct = countCorrect(batch.ys, predictions, run.loss.name);
-    return run.loss.mean(batch.ys, predictions, batch.weights).dataSync()[0]!;
+    const seen = { xs: batch.xs, indices, training: false };
+    return run.loss.mean(batch.ys, predictions, batch.weights, seen).dataSync()[0]!;
   });
   return { loss, correct };
 }

@@ -16,16 +16,22 @@ export interface BatchGradients {
   gradients: (tf.Tensor | null)[];
 }
 
-/** Forward and backward pass of one batch, in training mode. The gradients are the caller's. */
+/**
+ * Forward and backward pass of one batch, in training mode. The gradients are the caller's.
+ *
+ * @param indices Positions of the batch's samples in the training split, for a loss that asks.
+ */
 export function batchGradients(
   { handle, loss, scaler }: TrainingRun,
   batch: Batch,
+  indices: Int32Array = new Int32Array(),
 ): BatchGradients {
   let predictions: tf.Tensor | undefined;
   let mean: tf.Scalar | undefined;
   const { value, grads } = tf.variableGrads(() => {
     predictions = tf.keep(handle.apply(batch.xs, true));
-    mean = tf.keep(loss.mean(batch.ys, predictions, batch.weights));
+    const seen = { xs: batch.xs, indices, training: true };
+    mean = tf.keep(loss.mean(batch.ys, predictions, batch.weights, seen));
     return scaler.scale(mean);
   }, handle.trainable);
   const result = {

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Loss, TensorOrRecord } from "../job_definition.ts";
+import type { JobContext, Loss, LossBatch, TensorOrRecord } from "../job_definition.ts";
 import { LOSS_FORMULAS, type LossFormula, type LossForward } from "./loss_formulas.ts";
 
 /** A loss, whether it came by name or as a function. */
@@ -9,11 +9,21 @@ export interface ResolvedLoss {
   /**
    * Mean over the samples, sum(weights * losses) / sum(weights) where there are weights [batch].
    * Differentiable in yPred.
+   *
+   * @param batch What a function that takes the batch is given.
    */
-  mean(yTrue: TensorOrRecord, yPred: tf.Tensor, weights?: tf.Tensor1D): tf.Scalar;
+  mean(
+    yTrue: TensorOrRecord,
+    yPred: tf.Tensor,
+    weights?: tf.Tensor1D,
+    batch?: SeenBatch,
+  ): tf.Scalar;
   /** One loss a sample, [batch]; null where a function answers a scalar. Not differentiable. */
-  perSample(yTrue: TensorOrRecord, yPred: tf.Tensor): tf.Tensor1D | null;
+  perSample(yTrue: TensorOrRecord, yPred: tf.Tensor, batch?: SeenBatch): tf.Tensor1D | null;
 }
+
+/** A batch as a loss sees it, but for what the run itself knows. */
+export type SeenBatch = Omit<LossBatch, "weights" | "ctx">;
 
 /**
  * The loss that a module names or gives.
@@ -22,10 +32,11 @@ export interface ResolvedLoss {
  * probabilities, `softmaxCrossEntropy` takes logits. Its methods throw a TypeError that names both
  * shapes when targets do not fit predictions; nothing is broadcast.
  *
+ * @param ctx What a function that takes the batch finds in it.
  * @throws {TypeError} for an unknown name, listing the known ones.
  */
-export function resolveLoss(loss: Loss): ResolvedLoss {
-  if (typeof loss === "function") return functionLoss(loss);
+export function resolveLoss(loss: Loss, ctx?: JobContext): ResolvedLoss {
+  if (typeof loss === "function") return functionLoss(loss, ctx);
   if (Object.hasOwn(LOSS_FORMULAS, loss)) return namedLoss(loss, LOSS_FORMULAS[loss]);
   const known = Object.keys(LOSS_FORMULAS).join(", ");
   throw new TypeError(`there is no loss "${loss}"; known: ${known}, or a function`);
@@ -77,9 +88,15 @@ function weightedMean(
   return gradient(yPred) as tf.Scalar;
 }
 
-function functionLoss(compute: Exclude<Loss, string>): ResolvedLoss {
-  const computed = (yTrue: TensorOrRecord, yPred: tf.Tensor) => {
-    const losses: unknown = compute(yTrue, yPred);
+function functionLoss(compute: Exclude<Loss, string>, ctx: JobContext | undefined): ResolvedLoss {
+  const takesBatch = compute.length > 2;
+  const computed = (
+    yTrue: TensorOrRecord,
+    yPred: tf.Tensor,
+    weights: tf.Tensor1D | undefined,
+    batch: SeenBatch | undefined,
+  ) => {
+    const losses: unknown = compute(yTrue, yPred, { ...batch, weights, ctx } as LossBatch);
     if (!(losses instanceof tf.Tensor)) {
       throw new TypeError("the loss function must return a tensor: a scalar, or one loss a sample");
     }
@@ -91,16 +108,20 @@ function functionLoss(compute: Exclude<Loss, string>): ResolvedLoss {
   };
   return {
     name: "custom",
-    mean(yTrue, yPred, weights) {
-      const losses = computed(yTrue, yPred);
+    mean(yTrue, yPred, weights, batch) {
+      const losses = computed(yTrue, yPred, weights, batch);
       if (weights === undefined) return losses.rank === 0 ? losses as tf.Scalar : tf.mean(losses);
       checkWeights(yPred, weights);
       if (losses.rank > 0) return meanByWeight(sampleMeans(losses), weights);
-      throw new TypeError("a loss function that returns a scalar cannot weigh samples");
+      if (takesBatch) return losses as tf.Scalar;
+      throw new TypeError(
+        "a loss function that returns a scalar cannot weigh samples; return one loss a sample, " +
+          "or take the batch and weigh them: (yTrue, yPred, { weights }) => ...",
+      );
     },
-    perSample(yTrue, yPred) {
+    perSample(yTrue, yPred, batch) {
       const losses = tf.tidy<tf.Tensor1D | undefined>(() => {
-        const losses = computed(yTrue, yPred);
+        const losses = computed(yTrue, yPred, undefined, batch);
         return losses.rank === 0 ? undefined : sampleMeans(losses);
       });
       return losses ?? null;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { JobConfig } from "../protocol/job_config.ts";
 
 const count = z.number().int().min(0);
 
@@ -14,6 +15,12 @@ export const RunState = z.looseObject({
   hparams: z.strictObject({
     lr: z.number().positive(),
     grad_clip_norm: z.number().positive().nullable(),
+    // What checkpoints of earlier releases lack is then the config's.
+    momentum: z.number().nullable().optional(),
+    grad_clip_value: JobConfig.shape.gradClipValue.optional(),
+    batch_size: JobConfig.shape.batchSize.optional(),
+    schedule: JobConfig.shape.schedule.optional(),
+    hparams: JobConfig.shape.hparams.optional(),
   }),
   val_loss: z.number().nullable(),
   tested_at: count.nullable().default(null),

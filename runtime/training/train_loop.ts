@@ -63,11 +63,11 @@ async function nextStep(
   const { trainStep: own } = run.steps;
   const batches: BatchGradients[] = [];
   for (;;) {
-    const { drawn: { endsEpoch }, batch } = await feed.next();
+    const { drawn: { endsEpoch, indices }, batch } = await feed.next();
     run.enterPhase("step", run.axisStep, batches.length);
     try {
       if (own !== undefined) return { outcome: await customTrainStep(run, own, batch), endsEpoch };
-      batches.push(batchGradients(run, batch));
+      batches.push(batchGradients(run, batch, indices));
     } finally {
       tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
     }

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { learningRateOf, setLearningRate } from "../checkpoints/learning_rate.ts";
+import { momentumOf, setMomentum } from "../checkpoints/momentum.ts";
 import type { Callback } from "../callbacks/callback.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { keyedStream, NUMERICS_VERSION, type Purpose } from "../determinism/rng.ts";
@@ -7,13 +8,16 @@ import { Sampler, type SamplerState } from "../determinism/sampler.ts";
 import type { SeededRandom } from "../determinism/seeded_math_random.ts";
 import type { JobContext } from "../job_definition.ts";
 import type { Metrics } from "../metrics/metric.ts";
-import type { JobConfig } from "../protocol/job_config.ts";
+import { type JobConfig, toWireConfig } from "../protocol/job_config.ts";
 import type { JsonObject } from "../protocol/json.ts";
+import type { ScheduleChoice } from "../protocol/schedule_spec.ts";
 import type { CustomSteps } from "./custom_step.ts";
+import { type LiveHparams, patchHparams } from "./live_hparams.ts";
 import type { ResolvedLoss } from "./losses.ts";
 import { LossScaler } from "./loss_scaler.ts";
 import type { ModelHandle } from "./model_handle.ts";
-import type { Schedule } from "./schedules.ts";
+import { namedSchedule } from "./named_schedule.ts";
+import type { Schedule, ScheduleState } from "./schedules.ts";
 import type { RunState } from "./run_state.ts";
 
 /** The splits of a job. */
@@ -43,12 +47,6 @@ export interface TrainingParts {
   ctx: JobContext;
 }
 
-/** Hyperparameters that may change while a run trains. */
-export interface LiveHparams {
-  lr: number;
-  gradClipNorm: number | null;
-}
-
 /** Sums over the finite steps of one epoch. `correct` is null where the loss has no classes. */
 export interface EpochTotals {
   samples: number;
@@ -71,7 +69,8 @@ export class TrainingRun {
   readonly handle: ModelHandle;
   readonly loss: ResolvedLoss;
   readonly data: Splits;
-  readonly schedule: Schedule | null;
+  /** The schedule in effect: the module's own, one by name, or none. */
+  schedule: Schedule | null;
   readonly metrics: Metrics;
   readonly steps: CustomSteps;
   readonly callbacks: readonly Callback[];
@@ -79,7 +78,6 @@ export class TrainingRun {
   readonly scaler: LossScaler;
   config: JobConfig;
   optimizer: tf.Optimizer;
-  gradClipNorm: number | null;
   /** The learning rate that a schedule starts from; without one, the learning rate. */
   baseLr: number;
   step = 0;
@@ -97,14 +95,17 @@ export class TrainingRun {
 
   constructor(parts: TrainingParts) {
     this.handle = parts.handle;
+  readonly #ownSchedule: Schedule | null;
+  readonly #ownScheduleAtStart: ScheduleState | null;
     this.optimizer = parts.optimizer;
     this.loss = parts.loss;
     this.data = parts.data;
     this.config = parts.config;
-    this.gradClipNorm = parts.config.gradClipNorm;
     this.#random = parts.random;
     this.sampler = this.#samplerAt({ epoch: 0, cursor: 0 });
-    this.schedule = parts.schedule;
+    this.#ownSchedule = parts.schedule;
+    this.#ownScheduleAtStart = parts.schedule?.capture?.() ?? null;
+    this.schedule = this.#scheduleOf(parts.config.schedule);
     this.scaler = new LossScaler(parts.config);
     this.metrics = parts.metrics;
     this.steps = parts.steps;
@@ -115,18 +116,41 @@ export class TrainingRun {
   }
 
   /** Step on the axis that a child shares with its parents. */
+    if (parts.config.momentum !== null) setMomentum(this.optimizer, parts.config.momentum);
   get axisStep(): number {
     return this.originStep + this.step;
   }
 
   get hparams(): LiveHparams {
-    return { lr: this.baseLr, gradClipNorm: this.gradClipNorm };
+    const { gradClipNorm, gradClipValue, batchSize, schedule, hparams } = this.config;
+    const momentum = momentumOf(this.optimizer);
+    return { lr: this.baseLr, momentum, gradClipNorm, gradClipValue, batchSize, schedule, hparams };
+  }
+  /** Largest global L2 norm of a gradient; null does not clip. */
+  get gradClipNorm(): number | null {
+    return this.config.gradClipNorm;
   }
 
-  set hparams(hparams: LiveHparams) {
-    this.baseLr = hparams.lr;
-    setLearningRate(this.optimizer, hparams.lr);
-    this.gradClipNorm = hparams.gradClipNorm;
+  /** Optimizer steps that an epoch takes at this batch size. */
+  get stepsPerEpoch(): number {
+    return Math.ceil(this.sampler.stepsPerEpoch / this.config.accumulateSteps);
+  }
+
+  /** The hyperparameters of the next step. */
+
+  /** Takes effect at the next step. The order of the epoch stays; a new schedule starts afresh. */
+  set hparams({ lr, momentum, ...configured }: LiveHparams) {
+    const before = this.config;
+    this.baseLr = lr;
+    setLearningRate(this.optimizer, lr);
+    if (momentum !== null) setMomentum(this.optimizer, momentum);
+    this.config = { ...before, ...configured };
+    if (configured.batchSize !== before.batchSize) {
+      this.sampler = this.#samplerAt(this.sampler.capture());
+    }
+    if (JSON.stringify(configured.schedule) !== JSON.stringify(before.schedule)) {
+      this.schedule = this.#scheduleOf(configured.schedule);
+    }
   }
 
   /** The learning rate of the next step; a schedule moves it there. */
@@ -163,7 +187,6 @@ export class TrainingRun {
 
   /** The position of everything but tensors, as a checkpoint keeps it. */
   captureState(): JsonObject {
-    const { lr, gradClipNorm } = this.hparams;
     const scaler = this.scaler.capture();
     return {
       numerics_version: NUMERICS_VERSION,
@@ -173,7 +196,7 @@ export class TrainingRun {
       axis_step: this.axisStep,
       epoch: this.epoch,
       sampler: { ...this.sampler.capture() },
-      hparams: { lr, grad_clip_norm: gradClipNorm },
+      hparams: toWireConfig(this.hparams) as JsonObject,
       val_loss: this.valLoss,
       tested_at: this.testedAt,
       totals: { ...this.totals },
@@ -192,7 +215,7 @@ export class TrainingRun {
     this.testedAt = state.tested_at;
     const atPlace = this.config.enforceSamplerState || state.sampler.cursor === 0;
     this.totals = atPlace ? { ...state.totals } : noTotals();
-    this.hparams = { lr: state.hparams.lr, gradClipNorm: state.hparams.grad_clip_norm };
+    this.hparams = patchHparams(this.hparams, state.hparams);
     this.scaler.restore(state.scaler);
     if (state.schedule !== null) this.schedule?.restore?.(state.schedule);
     this.callbacks.forEach((callback, at) => {
@@ -205,6 +228,13 @@ export class TrainingRun {
   #samplerAt(state: SamplerState): Sampler {
     const indices = this.indices ??
       Int32Array.from({ length: this.data.train.length }, (_, i) => i);
+  /** The module's own begins as it was made, whatever it has seen before. */
+  #scheduleOf(choice: ScheduleChoice): Schedule | null {
+    if (choice !== "module") return choice === null ? null : namedSchedule(choice);
+    if (this.#ownScheduleAtStart !== null) this.#ownSchedule?.restore?.(this.#ownScheduleAtStart);
+    return this.#ownSchedule;
+  }
+
     const { batchSize, seed, dataOrderPolicy: policy } = this.config;
     return new Sampler({ indices, batchSize, seed, policy, state });
   }

@@ -7,6 +7,7 @@ import {
   UnavailableError,
   UnprocessableError,
 } from "../../jobs/errors.ts";
+import type { HparamsPatch } from "../../runtime/protocol/hparams.ts";
 import { StepGate } from "../fixtures/scripted_trainer.ts";
 import { submissionOf, SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
@@ -125,12 +126,59 @@ Deno.test("no step is logged between a pause and its resume", async () => {
 Deno.test("hparams of a queued job go into its config, and its worker trains with them", async () => {
   await using fixture = await SupervisorFixture.open({ trainingSlots: 0 });
   const { id } = await fixture.submit({ ...LONG, max_steps: 3 });
-  const { hparams } = await fixture.control(id, { command: "hparams", lr: 0.25 });
-  assertEquals(hparams, { lr: 0.25, grad_clip_norm: null });
+  const hparams = { temperature: 2 };
+  const first = await fixture.control(id, { command: "hparams", lr: 0.25, hparams });
+  assertEquals(first.hparams, { lr: 0.25, hparams });
+  assertEquals(first.changed, {
+    lr: { from: null, to: 0.25 },
+    "hparams.temperature": { from: null, to: 2 },
+  });
+  const more = { hparams: { rate: 3 }, batch_size: 7, schedule: null };
+  const second = await fixture.control(id, { command: "hparams", ...more });
+  assertEquals(second.hparams, { ...more, lr: 0.25, hparams: { temperature: 2, rate: 3 } });
   assertEquals((await fixture.jobs.get(id)).config.lr, 0.25);
   await fixture.crash({ trainingSlots: 1 });
   await fixture.untilState(id, "completed");
   assertEquals((await fixture.events(id, "trainStep"))[0]!.fields.lr, 0.25);
+});
+
+Deno.test("hparams of a fork that waits for its worker win over its parent's", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const id = await running(fixture);
+  await fixture.control(id, { command: "pause", release: true });
+  const child = await fixture.jobs.fork(id, {
+    selection: { kind: "all" },
+    at: "now",
+    config: { maxSteps: 3 },
+    lr_mul: 1,
+    optimizer: "keep",
+    start: false,
+  }, "t");
+  await fixture.control(child.job.id, { command: "hparams", lr: 0.25 });
+  await fixture.control(child.job.id, { command: "resume" });
+  await fixture.untilState(child.job.id, "completed");
+  const { context: { start } } = fixture.launcher.workers
+    .find(({ context }) => context.run_id === child.job.id)!;
+  assert(start.from === "fork");
+  assertEquals(start.overrides, ["max_steps", "lr"]);
+});
+
+Deno.test("hparams that a job does not have are refused by name, before any worker is asked", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const id = await running(fixture);
+  const refused = async (hparams: Partial<HparamsPatch>) => {
+    const command = fixture.jobs.command(id, { command: "hparams", ...hparams }, "t");
+    const { field, message } = await assertRejects(() => command, UnprocessableError);
+    return [field, message];
+  };
+  assertEquals(await refused({ batch_size: 101 }), [
+    "batch_size",
+    "batch_size: expected at most 100, the training samples",
+  ]);
+  const none = "the module declares no such one; it declares none";
+  assertEquals(await refused({ hparams: { heat: 1 } }), ["hparams.heat", `hparams.heat: ${none}`]);
+  assertEquals(await fixture.events(id, "command_applied"), []);
+  await fixture.control(id, { command: "stop" });
 });
 
 Deno.test("hparams of a parked job are logged, and hold when it trains again", async () => {

@@ -1,4 +1,5 @@
 import { loadCheckpoint } from "../../checkpoints/checkpoint.ts";
+import { announceHparams } from "../announce_hparams.ts";
 import type { Handler } from "../command_router.ts";
 import { restoreRun } from "../start.ts";
 
@@ -8,12 +9,11 @@ export const loadCkpt: Handler<"load_ckpt"> = async (session, payload, applied) 
   const { checkpoint, path, sha256 } = payload;
   const loaded = await loadCheckpoint(path, sha256);
   applied();
-  const before = run.optimizer;
+  const { optimizer: before, hparams } = run;
   restoreRun(run, session.freshOptimizer(), loaded);
   before.dispose();
   channel.emit("checkpoint_loaded", { checkpoint, ...session.position });
-  const { lr, gradClipNorm } = run.hparams;
-  channel.emit("hparams_changed", { step: run.step, lr, grad_clip_norm: gradClipNorm });
+  announceHparams(session, hparams);
   session.checkpoints.newest = null;
   await session.trySave("rewind");
   return { checkpoint, step: run.step };
