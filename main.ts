@@ -18,6 +18,7 @@ import { openEventLog } from "./jobs/events/event_log.ts";
 import { randomId } from "./jobs/job_id.ts";
 import { openJobStore } from "./jobs/storage/job_store.ts";
 import { createMetricsStore } from "./jobs/events/metrics_store.ts";
+import { installImports, linkImports, type ModuleImports } from "./jobs/workers/module_imports.ts";
 import { createProcessLauncher } from "./jobs/workers/process_launcher.ts";
 import {
   readServerConfig,
@@ -76,12 +77,19 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   });
   const metrics = createMetricsStore(log);
   const projectRoot = import.meta.dirname!;
-  const denoDir = userDenoCache(projectRoot, (name) => Deno.env.get(name)) ??
-    join(folder.path, "deno_dir");
+  const imports = await moduleImports(config, projectRoot, folder.path);
+  const denoDir = imports !== null
+    ? join(imports.root, "deno_dir")
+    : userDenoCache(projectRoot, (name) => Deno.env.get(name)) ?? join(folder.path, "deno_dir");
   const { sandbox } = config;
   const native = wantsNativeCode(config) ? { tensorflowDir: tensorFlowDir(config) } : {};
   const launcher = opened.adopt(
-    await createProcessLauncher({ projectRoot, sandbox, denoDir, ...native }),
+    await createProcessLauncher({
+      projectRoot: imports?.root ?? projectRoot,
+      sandbox,
+      denoDir,
+      ...native,
+    }),
     // A server that ends early would leave the process behind that warms the cache.
     (launcher) => launcher.warmed,
   );
@@ -100,7 +108,15 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     launcher,
     clock: Date.now,
     randomId,
-    options: supervisorOptions(config),
+    options: {
+      ...supervisorOptions(config),
+      permissions: {
+        read: config.allowRead ?? [],
+        net: config.allowNet ?? [],
+        dataDir: folder.path,
+      },
+      imports: imports ?? undefined,
+    },
     logger: logger.getChild("jobs"),
   });
   // Answers end before what they read from closes, and after a stream told how its jobs ended.
@@ -123,6 +139,19 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
   let closed: Promise<void> | undefined;
   const trainerPort = trainers?.port ?? null;
   return { url: http.url, trainerPort, close: () => closed ??= parts.disposeAsync() };
+}
+
+/** Installs what modules may import besides the usual; null where the operator names nothing. */
+async function moduleImports(
+  { imports: path }: ServerConfig,
+  projectRoot: string,
+  dataDir: string,
+): Promise<ModuleImports | null> {
+  const installed = path === null
+    ? null
+    : await installImports({ config: path, projectRoot, dataDir });
+  await linkImports(dataDir, installed?.root ?? null);
+  return installed;
 }
 
 function wantsNativeCode({ backend }: ServerConfig): boolean {

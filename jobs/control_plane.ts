@@ -5,7 +5,7 @@
 import type { HparamsPatch } from "../runtime/protocol/hparams.ts";
 import type { PartialJobConfig } from "../runtime/protocol/job_config.ts";
 import type { Selection } from "../runtime/protocol/selection.ts";
-import type { CheckpointRecord, JobManifest, JobState, Receipt } from "./job.ts";
+import type { CheckpointRecord, JobManifest, JobPermissions, JobState, Receipt } from "./job.ts";
 
 /** A file posted with a job: its bytes lie in a temporary file that the job takes over. */
 export interface PostedFile {
@@ -23,6 +23,8 @@ export interface Submission {
   files: PostedFile[];
   /** Names of the datasets that it reads. */
   datasets?: string[] | undefined;
+  /** What it asks for beyond what every worker may do. */
+  permissions?: JobPermissions | undefined;
   config: PartialJobConfig;
   project?: string | undefined;
   runName?: string | undefined;
@@ -69,8 +71,7 @@ export type ControlRequest =
   | { command: "rewind"; checkpoint: number }
   | ({ command: "report"; at: "now" | number } & ReportRequest)
   | ({ command: "hparams" } & HparamsPatch)
-  | {
-  };
+  | {};
 
 /** A fork: where from, which samples, what differs. */
 export interface ForkRequest {
@@ -100,8 +101,8 @@ export interface PendingCommand {
 }
 
 /** The job service. Every method throws the errors of `jobs/errors.ts`. */
-  /** `keep`: that of the job in the path. */
-  optimizer: "keep" | "fresh";
+/** `keep`: that of the job in the path. */
+optimizer: "keep" | "fresh";
 export interface ControlPlane {
   submit(
     submission: Submission,

@@ -7,6 +7,7 @@
  * died. Completed, stopped and failed are ends, yet a command that needs the model still gets a
  * worker, and a raised budget or a rewind brings the job back.
  */
+import { resolve } from "node:path";
 import { z } from "zod";
 import { Selection } from "../runtime/protocol/selection.ts";
 
@@ -85,16 +86,17 @@ export const JobAction = z.enum([
   "checkpoint",
   "fork",
   "merge",
-  "delete",
   "report",
+  "health",
+  "delete",
 ]);
 /** What a person can ask of a job. */
 export type JobAction = z.infer<typeof JobAction>;
 
-/**
 /** What a job takes while a worker trains, is about to, or waits at the gate. */
 const AT_WORK: readonly JobAction[] = JobAction.options.filter((action) => action !== "delete");
 
+/**
  * The actions each state takes. An ended job takes `resume` only with a raised budget, and a queued
  * one takes what needs a model only once it has a checkpoint; both are checked where the request is.
  */
@@ -107,12 +109,39 @@ export const ALLOWED: Record<JobState, readonly JobAction[]> = {
   parked: JobAction.options,
   recovering: AT_WORK,
   stopping: ["stop"],
-  completed: ["resume", "rewind", "test", "checkpoint", "fork", "merge", "report", "delete"],
-  stopped: ["resume", "rewind", "test", "checkpoint", "fork", "merge", "report", "delete"],
-  failed: ["rewind", "test", "checkpoint", "fork", "merge", "report", "delete"],
+  completed: [
+    "resume",
+    "rewind",
+    "test",
+    "checkpoint",
+    "fork",
+    "merge",
+    "report",
+    "health",
+    "delete",
+  ],
+  stopped: [
+    "resume",
+    "rewind",
+    "test",
+    "checkpoint",
+    "fork",
+    "merge",
+    "report",
+    "health",
+    "delete",
+  ],
+  failed: ["rewind", "test", "checkpoint", "fork", "merge", "report", "health", "delete"],
 };
 
-const NEEDS_MODEL: readonly JobAction[] = ["test", "checkpoint", "fork", "merge", "report"];
+const NEEDS_MODEL: readonly JobAction[] = [
+  "test",
+  "checkpoint",
+  "fork",
+  "merge",
+  "report",
+  "health",
+];
 
 /** What a job in this state takes: a queued or ended one needs a checkpoint for what needs a model. */
 export function actionsOf(state: JobState, hasCheckpoint: boolean): readonly JobAction[] {
@@ -145,8 +174,6 @@ export const JobFigures = z.strictObject({
 /** The last or best figures of a job. */
 export type JobFigures = z.infer<typeof JobFigures>;
 
-/** The manifest of a job: what it is and how it stands, as the API shows it. */
-export const JobManifest = z.strictObject({
 /** A folder by its absolute path, without `..` and with no comma, which `deno` takes for a separator. */
 const FolderPath = z.string().max(1_000).refine(
   (path) => path.startsWith("/") && !path.includes(",") && resolve(path) === path,
@@ -168,6 +195,8 @@ export type JobPermissions = z.infer<typeof JobPermissions>;
 /** One checkpoint of one job. */
 const CheckpointPoint = z.strictObject({ job: z.string(), checkpoint: count });
 
+/** The manifest of a job: what it is and how it stands, as the API shows it. */
+export const JobManifest = z.strictObject({
   id: z.string(),
   session: z.string(),
   project: z.string(),
@@ -192,13 +221,13 @@ const CheckpointPoint = z.strictObject({ job: z.string(), checkpoint: count });
       kind: z.literal("merge"),
       strategy: z.string(),
       params: z.record(z.string(), z.unknown()),
-    }),
-  ]).nullable(),
       /** Checkpoints it is made of, the path job's first; absent in manifests of before. */
       checkpoints: z.array(CheckpointPoint).optional(),
       /** The nearest checkpoint that all of them came from; null where none is left. */
       ancestor: CheckpointPoint.nullable().optional(),
       optimizer: z.enum(["keep", "fresh"]).optional(),
+    }),
+  ]).nullable(),
   /** False for a merge that only computes its weights and then parks. */
   start: z.boolean(),
   take: z.number().int().min(1),
@@ -212,6 +241,10 @@ const CheckpointPoint = z.strictObject({ job: z.string(), checkpoint: count });
   files: z.array(z.strictObject({ name: z.string(), bytes: count, sha256: z.string() })),
   /** Datasets that the submission named; absent when it named none. */
   datasets: z.array(z.strictObject({ name: z.string(), sha256: z.string().nullable() })).optional(),
+  /** What the submission asked for and the server granted; absent when it asked for nothing. */
+  permissions: JobPermissions.optional(),
+  /** SHA-256 of the lock of what modules could import here; absent when it was no more than usual. */
+  imports: z.strictObject({ lock: z.string() }).optional(),
   dataset: z.strictObject({ hash: z.string(), train: count, val: count, test: count }).nullable(),
   /** Training samples in use, where a selection picked them. */
   selected: count.nullable(),

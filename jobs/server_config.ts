@@ -50,6 +50,20 @@ const mounts = z.string().transform((text, context) => {
   return folders;
 });
 
+/** Absolute paths of folders. */
+const folders = z.string().transform((text, context) => {
+  const paths = text.split(",").map((path) => path.trim()).filter((path) => path !== "");
+  if (!paths.every((path) => isAbsolute(path))) return refuse(context, "/folder,/folder");
+  return paths.map((path) => resolve(path));
+});
+
+/** Hosts, each with a port or with all of them. */
+const hosts = z.string().transform((text, context) => {
+  const names = text.split(",").map((host) => host.trim().toLowerCase()).filter((host) => host);
+  if (names.every((host) => /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/.test(host))) return names;
+  return refuse(context, "host:port,host");
+});
+
 const settings = {
   host: { default: "127.0.0.1", meaning: "address HTTP listens on", schema: z.string().min(1) },
   port: {
@@ -108,6 +122,21 @@ const settings = {
     schema: mounts,
   },
   datasetQuota: { default: "20GiB", meaning: "most bytes of uploaded datasets", schema: size },
+  imports: {
+    default: null,
+    meaning: "deno.json, with its deno.lock, of packages that modules may import",
+    schema: z.string().min(1).transform((path) => resolve(path)),
+  },
+  allowRead: {
+    default: null,
+    meaning: "folders that submissions may ask to read: /folder,/folder",
+    schema: folders,
+  },
+  allowNet: {
+    default: null,
+    meaning: "hosts that submissions may ask to reach: host:port,host",
+    schema: hosts,
+  },
   jobMemory: { default: "2GiB", meaning: "memory of one worker", schema: size },
   jobTimeout: {
     default: null,

@@ -5,7 +5,9 @@ import type { DatasetStore } from "./storage/dataset_store.ts";
 import type { EventLog } from "./events/event_log.ts";
 import type { RandomId } from "./job_id.ts";
 import type { JobStore } from "./storage/job_store.ts";
+import type { PermissionPolicy } from "./submission/permissions.ts";
 import type { Launcher } from "./workers/launcher.ts";
+import type { ModuleImports } from "./workers/module_imports.ts";
 import type { MetricsStore } from "./events/metrics_store.ts";
 import type { Scheduler } from "./life/scheduler.ts";
 import type { Timers } from "./life/timers.ts";
@@ -20,6 +22,10 @@ export interface SupervisorOptions {
   jobMemoryBytes: number;
   jobTimeoutMs: number | null;
   backend: LaunchContext["backend"];
+  /** What submissions may ask for beyond what every worker may do; nothing when absent. */
+  permissions?: PermissionPolicy | undefined;
+  /** Packages that modules may import beside the usual ones; none when absent. */
+  imports?: Pick<ModuleImports, "names" | "lock"> | undefined;
   /** Threads of a worker; a job keeps what its first attempt had. */
   threads: number;
   /** How long a worker may take to obey a stop before it is ended; 10 s when absent. */

@@ -1,7 +1,7 @@
 /** What requests may say, in the words of the wire. Also what `/openapi.json` shows. */
 import { z } from "zod";
 import { JobName } from "../jobs/submission/job_name.ts";
-import { JobState } from "../jobs/job.ts";
+import { JobPermissions, JobState } from "../jobs/job.ts";
 import { DatasetName } from "../jobs/storage/dataset_store.ts";
 import { HPARAM_NAMES, HparamsPatch } from "../runtime/protocol/hparams.ts";
 import { Selection } from "../runtime/protocol/selection.ts";
@@ -26,6 +26,7 @@ export const SubmissionBody = z.strictObject({
   modules: z.record(z.string(), z.string()).default({}).describe("further modules, by name"),
   files: z.record(z.string(), z.string()).default({}).describe("data files, base64, by name"),
   datasets: DatasetNames.default([]),
+  permissions: JobPermissions.optional(),
   config: config.default({}),
   project: JobName.optional(),
   run_name: JobName.optional(),
@@ -77,6 +78,8 @@ export const MergeBody = z.strictObject({
   ).min(1).max(64),
   strategy: z.string(),
   params: z.record(z.string(), z.unknown()).default({}),
+  optimizer: z.enum(["keep", "fresh"]).default("fresh")
+    .describe("keep: with the momenta of the job in the path"),
   run_name: JobName.optional(),
   config: config.default({}),
   start: z.boolean().default(false),
@@ -90,8 +93,6 @@ export const EventsQuery = z.strictObject({
   sample_ms: wholeText(1, 10_000).optional()
     .describe("one trainStep frame a job in this many ms; outside exactly-once"),
 });
-  optimizer: z.enum(["keep", "fresh"]).default("fresh")
-    .describe("keep: with the momenta of the job in the path"),
 
 /** Which series, which steps, how many buckets. */
 export const MetricsQuery = z.strictObject({

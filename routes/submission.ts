@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ArtifactStore } from "../jobs/storage/artifact_store.ts";
+import { JobPermissions } from "../jobs/job.ts";
 import { JobName } from "../jobs/submission/job_name.ts";
 import type { Submission } from "../jobs/control_plane.ts";
 import { UnprocessableError } from "../jobs/errors.ts";
@@ -25,7 +26,7 @@ const JSON_LIMIT = 64 * 2 ** 20;
 
 const TYPESCRIPT = ["application/typescript", "text/typescript", "application/x-typescript"];
 /** Parts of a form that are text. */
-const FIELDS = new Set(["config", "project", "run_name", "datasets"]);
+const FIELDS = new Set(["config", "project", "run_name", "datasets", "permissions"]);
 const ACCEPTED = ["application/typescript", "multipart/form-data", "application/json"];
 
 /** What a submission is read with. */
@@ -65,7 +66,7 @@ async function fromTypeScript(
   query: Record<string, string>,
   reader: SubmissionReader,
 ): Promise<Submission> {
-  const { project, run_name, datasets, ...config } = query;
+  const { project, run_name, datasets, permissions, ...config } = query;
   const values = Object.entries(config).map(([key, text]) => [key, literal(text)]);
   const names = parseNames({ project, run_name });
   const parsed = parseConfig(Object.fromEntries(values));
@@ -74,6 +75,7 @@ async function fromTypeScript(
     ...names,
     config: parsed,
     datasets: listedDatasets(datasets),
+    permissions: writtenPermissions(permissions),
   });
 }
 
@@ -90,6 +92,7 @@ async function fromJson(
     ...parseNames(body),
     config: parseConfig(body.config),
     datasets: body.datasets,
+    permissions: body.permissions,
     extraModules: Object.entries(body.modules).map(([name, source]) => {
       names.module(name);
       return { name, source };
@@ -146,6 +149,7 @@ async function fromMultipart(
     ...parseNames(fields),
     config: parseConfig(config as Record<string, unknown>),
     datasets: listedDatasets(fields["datasets"]),
+    permissions: writtenPermissions(fields["permissions"]),
   });
 }
 
@@ -153,6 +157,13 @@ async function fromMultipart(
 function listedDatasets(text: string | undefined): string[] {
   const names = text?.split(",").map((name) => name.trim()).filter((name) => name !== "") ?? [];
   return parseValue(z.object({ datasets: DatasetNames }), { datasets: names }).datasets;
+}
+
+/** Permissions as JSON. */
+function writtenPermissions(text: string | undefined): JobPermissions | undefined {
+  if (text === undefined) return undefined;
+  const schema = z.object({ permissions: JobPermissions });
+  return parseValue(schema, { permissions: parseJson(text, "permissions") }).permissions;
 }
 
 /** The names in a submission: each one that can be, and none of them twice. */

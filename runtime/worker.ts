@@ -45,7 +45,7 @@ async function work(
     }));
   const session = new Session({ context, channel, definition: job.definition, run: job.run });
   attempt.session = session;
-  channel.emit("session_started", startedFields(job, backend, context.threads));
+  channel.emit("session_started", startedFields(job, backend, context));
   if (context.start.from !== "checkpoint") await session.trySave("start");
   await PhaseError.in("train", () => session.serving ? session.serve() : session.train());
 }

@@ -9,6 +9,8 @@ export interface SubmitOptions {
   config: Record<string, unknown>;
   project: string | undefined;
   runName: string | undefined;
+  /** What the job asks for beyond what every worker may do; absent when it asks for nothing. */
+  permissions?: { read: string[]; net: string[] };
   server: string;
   token: string | undefined;
   follow: boolean;
@@ -29,6 +31,8 @@ export const SUBMIT_HELP = `Post a job module to a running server.
   --file FILE            post FILE beside the module: data for ctx.file(name), or a .ts
                          module that MODULE imports; once for each file
   --set KEY=VALUE        override a config key: max_epochs=3, lr=0.01, grad_clip_norm=null
+  --allow-read FOLDER    ask for a folder to read, by its absolute path; once for each
+  --allow-net HOST:PORT  ask for a host to reach; once for each. The server's policy decides
   --project NAME         project, in place of the module's own
   --run-name NAME        run name, in place of the module's own
   --follow               draw a progress bar until the job ends; Ctrl-C leaves it running
@@ -67,6 +71,7 @@ export function readSubmitOptions(
     config: Object.fromEntries((values.set ?? []).map(setting)),
     project: values.project,
     runName: values["run-name"],
+    ...asked(values["allow-read"], values["allow-net"]),
     server: serverAddress(
       values.server ?? `http://127.0.0.1:${environment["ONTHEFLY_PORT"] ?? 8000}`,
     ),
@@ -86,6 +91,8 @@ function parsed(args: readonly string[]) {
       options: {
         "file": many,
         "set": many,
+        "allow-read": many,
+        "allow-net": many,
         "project": text,
         "run-name": text,
         "server": text,
@@ -98,6 +105,13 @@ function parsed(args: readonly string[]) {
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
+}
+
+function asked(
+  read: string[] = [],
+  net: string[] = [],
+): Pick<SubmitOptions, "permissions"> {
+  return read.length + net.length === 0 ? {} : { permissions: { read, net } };
 }
 
 function setting(text: string): [string, unknown] {

@@ -10,6 +10,7 @@ import { launchContext } from "./launch_context.ts";
 import type { LaunchedWorker, WorkerExit } from "../workers/launcher.ts";
 import { planRecovery, type RecoveryPlan } from "./recovery.ts";
 import { ReplayFilter } from "./replay_filter.ts";
+import { stillGranted } from "../submission/permissions.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 import type { ReceivedEvent } from "../workers/trainer_link.ts";
 
@@ -148,6 +149,7 @@ export async function launchAttempt(
     jobDir: artifacts.jobDir(id),
     memoryBytes: options.jobMemoryBytes,
     timeoutMs: options.jobTimeoutMs,
+    permissions: await stillGranted(manifest.permissions, options.permissions),
     onProcess: async (process) => {
       record.append("attempt_started", {
         attempt: number,

@@ -45,6 +45,7 @@ export async function launchContext(
     membership_seed: root === null ? null : Number(root.config["seed"]),
     dataset_hash: (root ?? manifest).dataset?.hash ?? null,
     backend: options.backend,
+    ...options.imports && { imports: options.imports.lock },
     threads: manifest.threads ?? options.threads,
     checkpoint_dir: folder ?? await artifacts.attemptDir(manifest.id, attempt),
     next_checkpoint: nextCheckpoint(deps, manifest.id),

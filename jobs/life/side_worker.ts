@@ -7,6 +7,7 @@ import { CommandFailedError, UnavailableError } from "../errors.ts";
 import type { CheckpointRecord } from "../job.ts";
 import { holdOrigin, releaseOrigins } from "../lineage/origin.ts";
 import { SideFolder } from "../storage/side_folder.ts";
+import { stillGranted } from "../submission/permissions.ts";
 import type { WorkerExit } from "../workers/launcher.ts";
 import type { ReceivedEvent } from "../workers/trainer_link.ts";
 import { Attempt } from "./attempt.ts";
@@ -168,6 +169,7 @@ export class SideWorkers {
       jobDir: deps.artifacts.jobDir(manifest.id),
       memoryBytes: deps.options.jobMemoryBytes,
       timeoutMs: deps.options.jobTimeoutMs,
+      permissions: await stillGranted(manifest.permissions, deps.options.permissions),
       onProcess: (process) => folder.note(process),
     });
     const onEvent = this.#receive;

@@ -3,6 +3,7 @@ import type { CheckpointRecord, JobManifest, StoredSelection } from "../job.ts";
 import { newJobId } from "../job_id.ts";
 import type { LiveJob } from "../life/live_job.ts";
 import type { Origin } from "./origin.ts";
+import { stillGranted } from "../submission/permissions.ts";
 import { newManifest } from "../submission/submission.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 
@@ -50,7 +51,7 @@ export class ChildMaker {
     const id = newJobId(this.#deps.randomId);
     const parent = plan.origins[0]!.job;
     try {
-    const pinned = [...plan.origins, ...plan.ancestor ? [plan.ancestor] : []];
+      const pinned = [...plan.origins, ...plan.ancestor ? [plan.ancestor] : []];
       await Promise.all(pinned.map((origin) => pin(origin, id)));
       await artifacts.createChild(id, parent.id);
       for (const { record } of pinned) await artifacts.linkOrigin(id, record);
@@ -64,7 +65,10 @@ export class ChildMaker {
 
   async #manifest(id: string, plan: ChildPlan): Promise<JobManifest> {
     const { kind, origins, config, start, actor } = plan;
-    const { session, project, module, files, datasets } = origins[0]!.job.record.manifest;
+    const { session, project, module, files, datasets, permissions } =
+      origins[0]!.job.record.manifest;
+    const { imports, permissions: policy } = this.#deps.options;
+    const granted = await stillGranted(permissions, policy);
     return newManifest(this.#deps.clock(), {
       id,
       session,
@@ -75,6 +79,8 @@ export class ChildMaker {
       module,
       files,
       ...datasets === undefined ? {} : { datasets },
+      ...granted && { permissions: granted },
+      ...imports && { imports: { lock: imports.lock } },
       owner: actor,
       start,
       goal: start ? "running" : "parked",

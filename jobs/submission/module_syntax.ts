@@ -11,7 +11,7 @@ export interface ModuleFacts {
 export interface ModuleRules {
   /** Names of the modules posted beside it. */
   extraModules?: readonly string[];
-  /** Bare imports that the server grants beyond `onthefly` and `@tensorflow/tfjs`. */
+  /** Packages that the server grants beyond `onthefly` and `@tensorflow/tfjs`, with what is in them. */
   allowed?: readonly string[];
   /** False for a module beside the main one: it needs no default export. */
   main?: boolean;
@@ -122,7 +122,7 @@ function checkSpecifier(
   const bare = [...GRANTED, ...allowed];
   const fits = specifier.startsWith("./") || specifier.startsWith("../")
     ? extraModules.includes(besideOf(name, specifier) ?? "")
-    : bare.includes(specifier);
+    : bare.includes(specifier) || allowed.some((name) => specifier.startsWith(`${name}/`));
   if (fits) return;
   const known = [...bare, ...extraModules.map((module) => `./${module}`)].join(", ");
   const shown = JSON.stringify(specifier);

@@ -3,13 +3,16 @@ import { toWireConfig } from "../../runtime/protocol/job_config.ts";
 import type { Submission } from "../control_plane.ts";
 import { NotFoundError, UnprocessableError } from "../errors.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
-import type { JobManifest } from "../job.ts";
+import type { JobManifest, JobPermissions } from "../job.ts";
 import { newJobId, newSessionId } from "../job_id.ts";
 import { JobName } from "./job_name.ts";
 import { NO_FIGURES } from "../life/job_projection.ts";
 import { checkModule } from "./module_syntax.ts";
+import { grantPermissions } from "./permissions.ts";
 import type { DatasetReference } from "../storage/dataset_store.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
+
+const NOTHING: JobPermissions = { read: [], net: [] };
 
 /**
  * Checks a submission and keeps it: its folder, then its manifest and key in one atomic.
@@ -23,10 +26,13 @@ export async function keepSubmission(
 ): Promise<JobManifest> {
   const { module, extraModules, files } = submission;
   const names = extraModules.map(({ name }) => name);
-  const facts = checkModule(module.source, module.name, { extraModules: names });
+  const { imports, permissions: policy } = deps.options;
+  const rules = { extraModules: names, allowed: imports?.names ?? [] };
+  const facts = checkModule(module.source, module.name, rules);
   for (const extra of extraModules) {
-    checkModule(extra.source, extra.name, { extraModules: names, main: false });
+    checkModule(extra.source, extra.name, { ...rules, main: false });
   }
+  const permissions = await grantPermissions(submission.permissions ?? NOTHING, policy);
   const datasets = await referencesTo(deps, submission.datasets ?? []);
   const id = newJobId(deps.randomId);
   const manifest = newManifest(deps.clock(), {
@@ -39,6 +45,8 @@ export async function keepSubmission(
     module: { sha256: sha256Of(module.source), name: module.name },
     files: files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })),
     ...datasets.length === 0 ? {} : { datasets },
+    ...permissions.read.length + permissions.net.length === 0 ? {} : { permissions },
+    ...imports === undefined ? {} : { imports: { lock: imports.lock } },
     owner: submission.owner,
   });
   await deps.artifacts.createJob(id, module.source, extraModules, files);

@@ -1,4 +1,5 @@
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
+import type { JobPermissions } from "../job.ts";
 import type { TrainerLink } from "./trainer_link.ts";
 
 /** What one attempt is given. Paths are absolute. */
@@ -9,6 +10,8 @@ export interface LaunchRequest {
   /** Limits: V8 heap plus native memory in bytes, wall-clock in ms or null. */
   memoryBytes: number;
   timeoutMs: number | null;
+  /** What the job was granted beyond what every worker may do. */
+  permissions?: JobPermissions | undefined;
   /**
    * Told the process once it is there; awaited before the process gets its context, so that a later
    * server knows what to {@linkcode Launcher.reap}. Null when in-process.

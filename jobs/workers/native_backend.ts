@@ -1,4 +1,5 @@
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
+import type { LaunchRequest } from "./launcher.ts";
 import type { Isolation, SandboxMode } from "./sandbox.ts";
 import {
   findTensorFlow,
@@ -37,10 +38,18 @@ export async function findNativeBackend(
   }
 }
 
-/** The library that this attempt may load: none for one that is to compute on wasm or cpu. */
-export function libraryFor(
-  { backend }: Pick<LaunchContext, "backend">,
-  { library }: NativeBackend,
-): InstalledLibrary | null {
-  return backend === "auto" || backend === "tensorflow" ? library : null;
+/**
+ * The native code of this attempt: none for one that is to compute on wasm or cpu, nor for one that
+ * may reach a host, since native code that shares the network would reach them all.
+ */
+export function nativeFor(
+  { context: { backend }, permissions }: {
+    context: Pick<LaunchContext, "backend">;
+    permissions?: LaunchRequest["permissions"];
+  },
+  native: NativeBackend,
+): NativeBackend {
+  if (backend !== "auto" && backend !== "tensorflow") return { ...native, library: null };
+  if (native.library === null || !permissions?.net.length) return native;
+  return { library: null, reason: "a job that may reach a host runs no native code" };
 }

@@ -8,6 +8,10 @@ export interface WorkerPolicy {
   jobDir: string;
   /** Folders of the datasets that the job named: read only. */
   datasets?: readonly string[];
+  /** Folders that the submission was granted: read only. */
+  granted?: readonly string[];
+  /** `host:port` that the submission was granted. */
+  net?: readonly string[];
   /** The attempt's checkpoints: the one place that is written. */
   checkpointDir: string;
   /** Limit of the JavaScript heap, in bytes. */
@@ -21,7 +25,7 @@ export interface WorkerPolicy {
  * link in a readable folder: a worker cannot make one, so the server must never put one there.
  */
 export function readablePaths(policy: WorkerPolicy): string[] {
-  const { projectRoot, entry, jobDir, datasets = [] } = policy;
+  const { projectRoot, entry, jobDir, datasets = [], granted = [] } = policy;
   return [
     `${projectRoot}/deno.json`,
     `${projectRoot}/runtime`,
@@ -29,17 +33,19 @@ export function readablePaths(policy: WorkerPolicy): string[] {
     ...(entry.startsWith(`${projectRoot}/runtime/`) ? [] : [entry]),
     jobDir,
     ...datasets,
+    ...granted,
   ];
 }
 
 /**
- * Arguments of `deno` that run the worker with these permissions and no others: no network, no
- * environment, no subprocess, no system information, nothing fetched, nothing asked; no ffi but for
- * the file that the policy names, which lets nobody make pointers of their own.
+ * Arguments of `deno` that run the worker with these permissions and no others: no network but for
+ * the hosts that the policy names, no environment, no subprocess, no system information, nothing
+ * asked, no code fetched; no ffi but for the file that the policy names, which lets nobody make
+ * pointers of their own.
  * @throws {Error} when a path contains a comma, which would make two paths of it.
  */
 export function denoArguments(policy: WorkerPolicy): string[] {
-  const { nativeLibrary } = policy;
+  const { nativeLibrary, net = [] } = policy;
   return [
     "run",
     "--no-prompt",
@@ -50,6 +56,7 @@ export function denoArguments(policy: WorkerPolicy): string[] {
     `--config=${policy.projectRoot}/deno.json`,
     `--allow-read=${pathList(readablePaths(policy))}`,
     `--allow-write=${pathList([policy.checkpointDir])}`,
+    ...(net.length === 0 ? [] : [`--allow-net=${net.join(",")}`]),
     ...(nativeLibrary === undefined ? [] : [`--allow-ffi=${pathList([nativeLibrary])}`]),
     `--v8-flags=--max-old-space-size=${Math.ceil(policy.heapBytes / 2 ** 20)}`,
     policy.entry,

@@ -16,7 +16,7 @@ import type {
   WorkerExit,
   WorkerProcess,
 } from "./launcher.ts";
-import { findNativeBackend, libraryFor, type NativeBackend } from "./native_backend.ts";
+import { findNativeBackend, type NativeBackend, nativeFor } from "./native_backend.ts";
 import { denoArguments, readablePaths, type WorkerPolicy } from "./permissions.ts";
 import { isRunning, processTree, signalProcesses, waitUntilGone } from "./process_tree.ts";
 import {
@@ -109,6 +109,7 @@ export class ProcessLauncher implements Launcher {
 
   async #launch(request: LaunchRequest, sandboxed: boolean): Promise<LaunchedWorker> {
     const { context, memoryBytes, timeoutMs } = request;
+    const { library, reason } = nativeFor(request, this.native);
     let child: Deno.ChildProcess;
     try {
       await Deno.mkdir(context.checkpoint_dir, { recursive: true });
@@ -124,9 +125,7 @@ export class ProcessLauncher implements Launcher {
       stdout: child.stdout,
       stderr: child.stderr,
       onErrorLine: (line) => errors.add(line),
-      ...(libraryFor(context, this.native) === null
-        ? {}
-        : { isNotice: (line) => NATIVE_NOTICE.test(line) }),
+      ...(library === null ? {} : { isNotice: (line) => NATIVE_NOTICE.test(line) }),
     });
     const worker = new IsolatedProcess(child, link, errors, { memoryBytes, timeoutMs });
     try {
@@ -135,23 +134,24 @@ export class ProcessLauncher implements Launcher {
       await worker.stop("launch_failed", 0);
       throw error;
     }
-    const { library, reason } = this.native;
     const tensorflow = { library: library?.path ?? null, reason };
     link.writeLine(JSON.stringify({ ...context, tensorflow } satisfies LaunchContext));
     return worker;
   }
 
   async #spawn(request: LaunchRequest, sandboxed: boolean): Promise<Deno.ChildProcess> {
-    const { context, jobDir, memoryBytes } = request;
+    const { context, jobDir, memoryBytes, permissions = { read: [], net: [] } } = request;
     const { projectRoot, denoDir } = this.#options;
     const scratch = await transpiledFolder(denoDir, dirname(jobDir));
-    const native = libraryFor(context, this.native);
+    const { library: native } = nativeFor(request, this.native);
     const policy: WorkerPolicy = {
       projectRoot,
       entry: this.#entry,
       jobDir,
       checkpointDir: context.checkpoint_dir,
       datasets: (context.datasets ?? []).map(({ path }) => path),
+      granted: permissions.read,
+      net: permissions.net,
       heapBytes: memoryBytes,
       ...(native === null ? {} : { nativeLibrary: native.path }),
     };
@@ -173,6 +173,7 @@ export class ProcessLauncher implements Launcher {
       scratch: [scratch],
       env,
       workingDir: jobDir,
+      network: permissions.net.length > 0,
     };
     const run = [deno, ...denoArguments(policy)];
     const [program, ...args] = sandboxed ? ["bwrap", ...bwrapArguments(view), ...run] : run;

@@ -21,6 +21,8 @@ export interface SandboxView {
   /** Its whole environment. */
   env: Readonly<Record<string, string>>;
   workingDir: string;
+  /** Whether it has the machine's network, which Deno then limits to the hosts that were granted. */
+  network?: boolean;
 }
 
 /**
@@ -42,7 +44,8 @@ export async function probeIsolation(mode: SandboxMode, deno: string): Promise<I
 
 /**
  * Arguments of `bwrap` before the program: namespaces of its own for all but the user's files that
- * the view names, at the paths they have outside; no network; gone when its parent is gone.
+ * the view names, at the paths they have outside; no network unless the view says so; gone when its
+ * parent is gone.
  */
 export function bwrapArguments(view: SandboxView): string[] {
   return [
@@ -53,11 +56,18 @@ export function bwrapArguments(view: SandboxView): string[] {
     ...systemLibraries(),
     ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
     ...view.readable.flatMap((path) => ["--ro-bind", path, path]),
+    ...(view.network ? networkFiles() : []),
     ...view.scratch.flatMap((path) => ["--tmpfs", path]),
     ...view.writable.flatMap((path) => ["--bind", path, path]),
     ...Object.entries(view.env).flatMap(([name, value]) => ["--setenv", name, value]),
     ...["--chdir", view.workingDir, "--"],
   ];
+}
+
+/** The machine's network, and what names are looked up with. */
+function networkFiles(): string[] {
+  const names = ["resolv.conf", "hosts", "nsswitch.conf"].map((name) => `/etc/${name}`);
+  return ["--share-net", ...names.flatMap((path) => ["--ro-bind-try", path, path])];
 }
 
 /** Where the dynamic linker looks: links on merged systems, folders on others. */

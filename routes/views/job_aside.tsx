@@ -154,6 +154,9 @@ function Isolation({ job }: { job: JobManifest }) {
         )}
         {job.threads !== null && <Fact name="threads">{job.threads}</Fact>}
         {job.determinism !== null && <Fact name="determinism">{job.determinism}</Fact>}
+        {job.permissions?.read.map((path) => <Fact name="may read">{path}</Fact>)}
+        {job.permissions?.net.map((host) => <Fact name="may reach">{host}</Fact>)}
+        {job.imports !== undefined && <Fact name="imports">{job.imports.lock.slice(0, 12)}</Fact>}
       </dl>
     </section>
   );

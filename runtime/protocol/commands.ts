@@ -150,6 +150,8 @@ export const LaunchContext = z.strictObject({
   /** The library that `tensorflow` computes with, or why there is none; absent: none was looked for. */
   tensorflow: z.strictObject({ library: z.string().nullable(), reason: z.string() }).optional(),
   threads: z.number().int().min(1),
+  /** SHA-256 of the lock of the packages that modules may import besides the usual ones. */
+  imports: z.string().optional(),
   /** Folder this attempt writes its checkpoints to, and the number the first one gets. */
   checkpoint_dir: z.string(),
   next_checkpoint: z.number().int().min(1),
@@ -172,9 +174,12 @@ export const LaunchContext = z.strictObject({
     z.strictObject({
       from: z.literal("merge"),
       checkpoints: z.array(CheckpointReference).min(2),
+      /** The nearest checkpoint that all of them came from. */
+      ancestor: CheckpointReference.nullable(),
       origin_step: step,
       strategy: z.string(),
       params: z.record(z.string(), z.unknown()),
+      optimizer: z.enum(["keep", "fresh"]),
     }),
   ]),
   /** Own axis offset of a child on a later attempt. */
@@ -185,6 +190,3 @@ export const LaunchContext = z.strictObject({
 });
 /** The first line on a worker's standard input. */
 export type LaunchContext = z.infer<typeof LaunchContext>;
-      /** The nearest checkpoint that all of them came from. */
-      ancestor: CheckpointReference.nullable(),
-      optimizer: z.enum(["keep", "fresh"]),

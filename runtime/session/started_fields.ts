@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { ChosenBackend } from "../backends/choose.ts";
 import { NUMERICS_VERSION } from "../determinism/rng.ts";
-import { CAPABILITIES } from "../protocol/commands.ts";
+import { CAPABILITIES, type LaunchContext } from "../protocol/commands.ts";
 import { PROTOCOL_VERSION, type TrainerEvents } from "../protocol/events.ts";
 import { toWireConfig } from "../protocol/job_config.ts";
 import type { LoadedJob } from "./load_job.ts";
@@ -10,7 +10,7 @@ import type { LoadedJob } from "./load_job.ts";
 export function startedFields(
   { run, datasetHash }: LoadedJob,
   { name, reason, determinism, version }: ChosenBackend,
-  threads: number,
+  { threads, imports }: Pick<LaunchContext, "threads" | "imports">,
 ): TrainerEvents["session_started"] {
   const { train, val, test } = run.data;
   return {
@@ -40,6 +40,7 @@ export function startedFields(
       tfjs: tf.version_core,
       numerics: NUMERICS_VERSION,
       threads,
+      ...(imports === undefined ? {} : { imports }),
       ...(version === undefined ? {} : { [name]: version }),
     },
   };

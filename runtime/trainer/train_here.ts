@@ -56,7 +56,7 @@ async function train(
   await run.begin(job.run.config.ckptKeep);
   const session = new Session({ context, channel, definition: job.definition, run: job.run });
   training.session = session;
-  channel.emit("session_started", startedFields(job, chosen, context.threads));
+  channel.emit("session_started", startedFields(job, chosen, context));
   await session.trySave("start");
   const end = await session.train();
   await run.end();

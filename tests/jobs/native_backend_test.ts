@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { prepareDenoCache, userDenoCache } from "../../jobs/workers/deno_cache.ts";
-import { findNativeBackend, libraryFor } from "../../jobs/workers/native_backend.ts";
+import { findNativeBackend, nativeFor } from "../../jobs/workers/native_backend.ts";
 import { denoArguments } from "../../jobs/workers/permissions.ts";
 import { ProcessLauncher } from "../../jobs/workers/process_launcher.ts";
 import { probeIsolation } from "../../jobs/workers/sandbox.ts";
@@ -9,6 +9,7 @@ import {
   TensorFlowMissingError,
   userTensorFlowDir,
 } from "../../jobs/workers/tensorflow_library.ts";
+import type { LaunchContext } from "../../runtime/protocol/commands.ts";
 import { AttemptRecord } from "../fixtures/attempt_record.ts";
 import { PROJECT_ROOT } from "../fixtures/job_folder.ts";
 import { launchRequest } from "../fixtures/launch_request.ts";
@@ -100,14 +101,25 @@ Deno.test("a job on wasm or cpu may load no native code, whatever is there", asy
   await withFolder(async (folder) => {
     await writeLibrary(folder);
     const native = await findNativeBackend(folder, "auto", bwrap);
-    const library = (backend: Parameters<typeof libraryFor>[0]["backend"]) =>
-      libraryFor({ backend }, native)?.version ?? null;
+    const library = (backend: LaunchContext["backend"]) =>
+      nativeFor({ context: { backend } }, native).library?.version ?? null;
     assertEquals((["auto", "tensorflow", "wasm", "cpu"] as const).map(library), [
       "2.21.0",
       "2.21.0",
       null,
       null,
     ]);
+  });
+});
+
+Deno.test("a job that may reach a host runs no native code, which would reach them all", async () => {
+  await withFolder(async (folder) => {
+    await writeLibrary(folder);
+    const native = await findNativeBackend(folder, "auto", bwrap);
+    const permissions = { read: [], net: ["example.com:443"] };
+    const { library, reason } = nativeFor({ context: { backend: "auto" }, permissions }, native);
+    assertEquals(library, null);
+    assertStringIncludes(reason, "may reach a host");
   });
 });
 

@@ -17,6 +17,9 @@ Deno.test("readServerConfig() gives the documented defaults", () => {
     maxUpload: 256 * 2 ** 20,
     datasets: null,
     datasetQuota: 20 * 2 ** 30,
+    imports: null,
+    allowRead: null,
+    allowNet: null,
     jobMemory: 2 * 2 ** 30,
     jobTimeout: null,
   });
@@ -48,6 +51,8 @@ Deno.test("readServerConfig() refuses what it does not know or cannot read, by i
     [{ ONTHEFLY_DATASETS: "pets=folder" }, [], "ONTHEFLY_DATASETS"],
     [{ ONTHEFLY_DATASETS: "../x=/pets" }, [], "ONTHEFLY_DATASETS"],
     [{ ONTHEFLY_DATASETS: "pets=/a,pets=/b" }, [], "ONTHEFLY_DATASETS"],
+    [{ ONTHEFLY_ALLOW_READ: "pets" }, [], "ONTHEFLY_ALLOW_READ"],
+    [{ ONTHEFLY_ALLOW_NET: "http://x" }, [], "ONTHEFLY_ALLOW_NET"],
     [{ ONTHEFLY_MAX_UPLOAD: "-1MiB" }, [], "ONTHEFLY_MAX_UPLOAD"],
     [{ ONTHEFLY_PARK_AFTER: "soon" }, [], "ONTHEFLY_PARK_AFTER"],
     [{ ONTHEFLY_PARK_AFTER: "1constructor" }, [], "ONTHEFLY_PARK_AFTER"],

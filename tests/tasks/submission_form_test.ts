@@ -24,6 +24,7 @@ Deno.test("submissionForm() posts the module, files by their base names, and the
       files: [`${folder}/data.csv`],
       config: { max_epochs: 2 },
       runName: "first",
+      permissions: { read: ["/data"], net: [] },
     });
     const module = form.get("module") as File;
     const file = form.get("file") as File;
@@ -31,6 +32,7 @@ Deno.test("submissionForm() posts the module, files by their base names, and the
     assertEquals([file.name, await file.text()], ["data.csv", "1,2"]);
     assertEquals(form.get("config"), '{"max_epochs":2}');
     assertEquals([form.get("run_name"), form.get("project")], ["first", null]);
+    assertEquals(form.get("permissions"), '{"read":["/data"],"net":[]}');
   }));
 
 Deno.test("submissionForm() names the file that is not there", async () => {
