@@ -2,6 +2,7 @@
  * What `routes/` may ask of `jobs/`: the whole of the job service behind one typed door.
  * `jobs/supervisor.ts` implements it; HTTP only parses, calls here, and renders.
  */
+import type { HealthCheck } from "../runtime/protocol/health.ts";
 import type { HparamsPatch } from "../runtime/protocol/hparams.ts";
 import type { PartialJobConfig } from "../runtime/protocol/job_config.ts";
 import type { Selection } from "../runtime/protocol/selection.ts";
@@ -71,7 +72,12 @@ export type ControlRequest =
   | { command: "rewind"; checkpoint: number }
   | ({ command: "report"; at: "now" | number } & ReportRequest)
   | ({ command: "hparams" } & HparamsPatch)
-  | {};
+  | {
+    command: "health";
+    check: HealthCheck;
+    steps?: number | undefined;
+    samples?: number | undefined;
+  };
 
 /** A fork: where from, which samples, what differs. */
 export interface ForkRequest {

@@ -1,8 +1,11 @@
 import { type Context, Hono } from "hono";
 import type { ControlRequest, PendingCommand } from "../jobs/control_plane.ts";
+import { NotFoundError } from "../jobs/errors.ts";
+import { HEALTH_CHECKS, HEALTH_PAYLOADS, type HealthCheck } from "../runtime/protocol/health.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { idempotencyOf } from "./idempotency.ts";
 import { LOCAL_ACTOR } from "./jobs.ts";
+import { nearestName } from "./nearest_name.ts";
 import { parseBody } from "./parse.ts";
 import { CONTROL_BODIES } from "./schemas.ts";
 
@@ -46,6 +49,11 @@ export function commandRoutes(deps: AppDeps): Hono {
       "/jobs/:id/hparams",
       async (c) => answer(c, { command: "hparams", ...await parseBody(c, CONTROL_BODIES.hparams) }),
     )
+    .post("/jobs/:id/health/:check", async (c) => {
+      const check = healthCheck(c.req.param("check"));
+      const asked = await parseBody(c, HEALTH_PAYLOADS[check]);
+      return await answer(c, { command: "health", check, ...asked });
+    })
     .get(
       "/jobs/:id/commands",
       async (c) => c.json({ items: await jobs.receipts(c.req.param("id")), next_cursor: null }),
@@ -54,6 +62,17 @@ export function commandRoutes(deps: AppDeps): Hono {
       "/jobs/:id/commands/:command",
       async (c) => c.json(await jobs.receipt(c.req.param("id"), c.req.param("command"))),
     );
+}
+
+/** @throws {NotFoundError} for a check that there is not, with the nearest that there is. */
+function healthCheck(name: string): HealthCheck {
+  const check = HEALTH_CHECKS.find((known) => known === name);
+  if (check !== undefined) return check;
+  const nearest = nearestName(name, HEALTH_CHECKS);
+  const hint = nearest === null
+    ? `there are ${HEALTH_CHECKS.join(", ")}`
+    : `did you mean ${nearest}?`;
+  throw new NotFoundError("health check", `${name}; ${hint}`);
 }
 
 /** 200 with the receipt; 202 with its address when the caller, or the time, does not wait. */

@@ -4,6 +4,7 @@ import { JobName } from "../jobs/submission/job_name.ts";
 import { JobPermissions, JobState } from "../jobs/job.ts";
 import { DatasetName } from "../jobs/storage/dataset_store.ts";
 import { HPARAM_NAMES, HparamsPatch } from "../runtime/protocol/hparams.ts";
+import { HEALTH_PAYLOADS } from "../runtime/protocol/health.ts";
 import { Selection } from "../runtime/protocol/selection.ts";
 
 const label = z.string().max(200).optional();
@@ -56,6 +57,14 @@ export const CONTROL_BODIES = {
     `expected one or more of ${HPARAM_NAMES.join(", ")}`,
   ),
 };
+
+/** What a health check may be told; each takes only its own. */
+export const HealthBody = z.strictObject({
+  steps: HEALTH_PAYLOADS.determinism.shape.steps
+    .describe("steps: determinism, throughput and memory take it"),
+  samples: HEALTH_PAYLOADS.activations.shape.samples
+    .describe("samples: activations takes it"),
+});
 
 /** A fork. */
 export const ForkBody = z.strictObject({

@@ -25,6 +25,7 @@ const COMMAND_OF: { readonly [A in JobAction]?: string } = {
   rewind: "load_ckpt",
   test: "test",
   checkpoint: "save_ckpt",
+  health: "dist_health",
 };
 
 /** What needs a model that somebody else than the script builds. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { TrainerEventType } from "../../runtime/protocol/events.ts";
+import { HealthReport } from "../../runtime/protocol/health.ts";
 import { JobConfig } from "../../runtime/protocol/job_config.ts";
 
 const count = z.number().int().min(0);
@@ -74,4 +75,6 @@ export const EVENT_CHECKS: Record<TrainerEventType, z.ZodType> = {
     changed: small.optional(),
   }),
   progress: z.looseObject({ step: count }),
+  health: HealthReport.extend(at)
+    .refine((report) => JSON.stringify(report).length <= 48 * 1_024, "expected at most 48 KiB"),
 };

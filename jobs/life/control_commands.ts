@@ -5,6 +5,7 @@ import { raisedBudget } from "./budget.ts";
 import type { ControlRequest } from "../control_plane.ts";
 import { CommandFailedError, NotFoundError } from "../errors.ts";
 import { type CheckpointRecord, ENDED, LIVE } from "../job.ts";
+import { checkHealth, isBeside } from "./health_command.ts";
 import { changeConfig, checkHparams, hparamsOf, refusedHparam } from "./hparams.ts";
 import { checkReport, report } from "../inspection/report_command.ts";
 import type { LiveJob } from "./live_job.ts";
@@ -63,6 +64,10 @@ const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
     },
     run: setHparams,
   },
+  health: {
+    check: (job) => assertAllowed(job, "health"),
+    run: checkHealth,
+  },
 };
 
 /** @throws {StateConflictError} and what else can be known of a control call at once. */
@@ -77,7 +82,8 @@ export function runControl(job: LiveJob, request: ControlRequest): Promise<Outco
     control.check(job, request);
     return await control.run(job, request);
   };
-  return request.command === "stop" ? run() : job.enqueue(run);
+  const aside = request.command === "health" && isBeside(job, request);
+  return request.command === "stop" || aside ? run() : job.enqueue(run);
 }
 
 /** @throws {NotFoundError} when the job has no such checkpoint, or has dropped it. */

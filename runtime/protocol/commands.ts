@@ -8,6 +8,7 @@
  * `command_applied` event that is durable before the next step runs.
  */
 import { z } from "zod";
+import { HEALTH_PAYLOADS, type HealthReport } from "./health.ts";
 import { type HparamsChange, HparamsPatch, type WireHparams } from "./hparams.ts";
 import { Selection } from "./selection.ts";
 
@@ -34,6 +35,13 @@ export const COMMAND_PAYLOADS = {
     label: z.string().max(200).optional(),
   }),
   set_hparams: HparamsPatch,
+  dist_health: HEALTH_PAYLOADS.distribution,
+  activations_health: HEALTH_PAYLOADS.activations,
+  numerics_health: HEALTH_PAYLOADS.numerics,
+  determinism_health: HEALTH_PAYLOADS.determinism,
+  throughput_health: HEALTH_PAYLOADS.throughput,
+  gradients_health: HEALTH_PAYLOADS.gradients,
+  memory_health: HEALTH_PAYLOADS.memory,
   scan: ReportRequest.extend({ folder: z.string() }),
 } as const satisfies Record<string, z.ZodType>;
 
@@ -60,6 +68,13 @@ export interface CommandResults {
     hparams: WireHparams;
     changed: HparamsChange;
   };
+  dist_health: Applied & HealthReport;
+  activations_health: Applied & HealthReport;
+  numerics_health: Applied & HealthReport;
+  determinism_health: Applied & HealthReport;
+  throughput_health: Applied & HealthReport;
+  gradients_health: Applied & HealthReport;
+  memory_health: Applied & HealthReport;
 }
 
 /** Where a command took effect: the job's own step and epoch. */

@@ -7,6 +7,7 @@
  * sees it, then acknowledge.
  */
 
+import type { HealthReport } from "./health.ts";
 import type { HparamsChange, WireHparams } from "./hparams.ts";
 
 /** Fields that every event carries on the wire. */
@@ -113,6 +114,7 @@ export interface TrainerEvents {
     changed: HparamsChange;
   };
   progress: { task: string; done: number; total: number; step: number };
+  health: HealthReport & { step: number; epoch: number };
 }
 
 type TestEvent = {
@@ -201,6 +203,7 @@ export const TRAINER_EVENT_TYPES: Record<TrainerEventType, true> = {
   command_applied: true,
   hparams_changed: true,
   progress: true,
+  health: true,
 };
 
 /** Every type that the server writes itself. */

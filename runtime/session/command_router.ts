@@ -11,6 +11,7 @@ import {
 import { clipText } from "../protocol/clip_text.ts";
 import { CheckpointError } from "../checkpoints/checkpoint_error.ts";
 import { CommandError } from "./command_error.ts";
+import { health } from "./handlers/health.ts";
 import { loadCkpt } from "./handlers/load_ckpt.ts";
 import { pause } from "./handlers/pause.ts";
 import { resume } from "./handlers/resume.ts";
@@ -38,6 +39,13 @@ const HANDLERS: { readonly [C in CommandName]: Handler<C> } = {
   load_ckpt: loadCkpt,
   test,
   set_hparams: setHparams,
+  dist_health: health("distribution"),
+  activations_health: health("activations"),
+  numerics_health: health("numerics"),
+  determinism_health: health("determinism"),
+  throughput_health: health("throughput"),
+  gradients_health: health("gradients"),
+  memory_health: health("memory"),
 };
 
 /** Takes commands off the line at the batch boundary, carries them out, replies to each. */

@@ -39,10 +39,20 @@ export async function trainLoop(
     const spent = run.spent;
     if (spent !== null) return spent;
 
+    const opened = performance.now();
     await hooks.onStepBegin?.();
     const began = performance.now();
-    const { outcome, endsEpoch } = await nextStep(run, feed);
+    const { outcome, endsEpoch, waited } = await nextStep(run, feed);
     run.step++;
+    const made = performance.now();
+    run.recent.add({
+      samples: outcome.samples,
+      data: waited,
+      compute: made - began - waited,
+      after: began - opened,
+      gate: 0,
+      tensors: tf.engine().state.numTensors,
+    });
 
     const weightNorm = l2Norm(run.handle.trainable);
     const throughput = outcome.samples * 1000 / (performance.now() - began);
@@ -52,27 +62,38 @@ export async function trainLoop(
       await hooks.onEpochEnd();
     }
     await hooks.checkpoint();
+    run.recent.amend("after", performance.now() - made);
   }
 }
 
+/** A step that was made. */
+interface MadeStep {
+  outcome: StepOutcome;
+  endsEpoch: boolean;
+  /** Time that it waited for data, in ms. */
+  waited: number;
+}
+
 /** Fetches what a step takes and makes it: the module's own step, or the built-in one. */
-async function nextStep(
-  run: TrainingRun,
-  feed: BatchFeed,
-): Promise<{ outcome: StepOutcome; endsEpoch: boolean }> {
+async function nextStep(run: TrainingRun, feed: BatchFeed): Promise<MadeStep> {
   const { trainStep: own } = run.steps;
   const batches: BatchGradients[] = [];
+  let waited = 0;
   for (;;) {
+    const asked = performance.now();
     const { drawn: { endsEpoch, indices }, batch } = await feed.next();
+    waited += performance.now() - asked;
     run.enterPhase("step", run.axisStep, batches.length);
     try {
-      if (own !== undefined) return { outcome: await customTrainStep(run, own, batch), endsEpoch };
+      if (own !== undefined) {
+        return { outcome: await customTrainStep(run, own, batch), endsEpoch, waited };
+      }
       batches.push(batchGradients(run, batch, indices));
     } finally {
       tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
     }
     if (endsEpoch || batches.length === run.config.accumulateSteps) {
-      return { outcome: trainStep(run, batches), endsEpoch };
+      return { outcome: trainStep(run, batches), endsEpoch, waited };
     }
   }
 }

@@ -19,6 +19,7 @@ import type { ModelHandle } from "./model_handle.ts";
 import { namedSchedule } from "./named_schedule.ts";
 import type { Schedule, ScheduleState } from "./schedules.ts";
 import type { RunState } from "./run_state.ts";
+import { RecentSteps } from "../telemetry/recent_steps.ts";
 
 /** The splits of a job. */
 export interface Splits {
@@ -35,7 +36,7 @@ export interface TrainingParts {
   data: Splits;
   config: JobConfig;
   random: SeededRandom;
-  /** Null: the learning rate stays until somebody changes it. */
+  /** The module's own; null: the learning rate stays until somebody changes it. */
   schedule: Schedule | null;
   /** Figures that the module wants of every split that is evaluated. */
   metrics: Metrics;
@@ -91,12 +92,14 @@ export class TrainingRun {
   /** Positions in the training split that this run draws from; null for all. */
   indices: Int32Array | null = null;
   sampler: Sampler;
+  /** What the newest steps cost: no part of the state. */
+  recent = new RecentSteps();
   readonly #random: SeededRandom;
+  readonly #ownSchedule: Schedule | null;
+  readonly #ownScheduleAtStart: ScheduleState | null;
 
   constructor(parts: TrainingParts) {
     this.handle = parts.handle;
-  readonly #ownSchedule: Schedule | null;
-  readonly #ownScheduleAtStart: ScheduleState | null;
     this.optimizer = parts.optimizer;
     this.loss = parts.loss;
     this.data = parts.data;
@@ -113,19 +116,14 @@ export class TrainingRun {
     this.ctx = parts.ctx;
     this.baseLr = parts.config.lr ?? learningRateOf(parts.optimizer);
     setLearningRate(this.optimizer, this.baseLr);
+    if (parts.config.momentum !== null) setMomentum(this.optimizer, parts.config.momentum);
   }
 
   /** Step on the axis that a child shares with its parents. */
-    if (parts.config.momentum !== null) setMomentum(this.optimizer, parts.config.momentum);
   get axisStep(): number {
     return this.originStep + this.step;
   }
 
-  get hparams(): LiveHparams {
-    const { gradClipNorm, gradClipValue, batchSize, schedule, hparams } = this.config;
-    const momentum = momentumOf(this.optimizer);
-    return { lr: this.baseLr, momentum, gradClipNorm, gradClipValue, batchSize, schedule, hparams };
-  }
   /** Largest global L2 norm of a gradient; null does not clip. */
   get gradClipNorm(): number | null {
     return this.config.gradClipNorm;
@@ -137,6 +135,11 @@ export class TrainingRun {
   }
 
   /** The hyperparameters of the next step. */
+  get hparams(): LiveHparams {
+    const { gradClipNorm, gradClipValue, batchSize, schedule, hparams } = this.config;
+    const momentum = momentumOf(this.optimizer);
+    return { lr: this.baseLr, momentum, gradClipNorm, gradClipValue, batchSize, schedule, hparams };
+  }
 
   /** Takes effect at the next step. The order of the epoch stays; a new schedule starts afresh. */
   set hparams({ lr, momentum, ...configured }: LiveHparams) {
@@ -225,9 +228,6 @@ export class TrainingRun {
     this.drawFrom(indices, state.sampler);
   }
 
-  #samplerAt(state: SamplerState): Sampler {
-    const indices = this.indices ??
-      Int32Array.from({ length: this.data.train.length }, (_, i) => i);
   /** The module's own begins as it was made, whatever it has seen before. */
   #scheduleOf(choice: ScheduleChoice): Schedule | null {
     if (choice !== "module") return choice === null ? null : namedSchedule(choice);
@@ -235,6 +235,9 @@ export class TrainingRun {
     return this.#ownSchedule;
   }
 
+  #samplerAt(state: SamplerState): Sampler {
+    const indices = this.indices ??
+      Int32Array.from({ length: this.data.train.length }, (_, i) => i);
     const { batchSize, seed, dataOrderPolicy: policy } = this.config;
     return new Sampler({ indices, batchSize, seed, policy, state });
   }
