@@ -129,6 +129,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     log,
     metrics,
     artifacts,
+    importable: imports?.names ?? [],
     backends: () => reportBackends(launcher.native),
     datasets,
     config,

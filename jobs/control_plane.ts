@@ -26,6 +26,8 @@ export interface Submission {
   datasets?: string[] | undefined;
   /** What it asks for beyond what every worker may do. */
   permissions?: JobPermissions | undefined;
+  /** 0 when absent. */
+  priority?: number | undefined;
   config: PartialJobConfig;
   project?: string | undefined;
   runName?: string | undefined;
@@ -116,6 +118,8 @@ export interface ControlPlane {
   ): Promise<{ job: JobManifest; replayed: boolean }>;
   get(job: string): Promise<JobManifest>;
   list(query: JobQuery): Promise<Page<JobManifest>>;
+  /** Changes how soon a job gets a slot; answers its manifest once the change is durable. */
+  prioritize(job: string, priority: number, actor: string): Promise<JobManifest>;
   /** Deletes an ended or parked job that nothing depends on, with its files and events. */
   delete(job: string): Promise<void>;
   sessions(): Promise<SessionSummary[]>;

@@ -195,6 +195,10 @@ export type JobPermissions = z.infer<typeof JobPermissions>;
 /** One checkpoint of one job. */
 const CheckpointPoint = z.strictObject({ job: z.string(), checkpoint: count });
 
+/** Which of an owner's jobs gets a slot first: the higher. */
+export const Priority = z.number().int().min(-100).max(100)
+  .describe("the higher goes first among an owner's jobs; 0 unless said");
+
 /** The manifest of a job: what it is and how it stands, as the API shows it. */
 export const JobManifest = z.strictObject({
   id: z.string(),
@@ -253,6 +257,8 @@ export const JobManifest = z.strictObject({
   determinism: z.string().nullable(),
   threads: z.number().int().min(1).nullable(),
   owner: z.string(),
+  /** Absent in manifests of before: 0. */
+  priority: Priority.optional(),
   created_at: z.number(),
   started_at: z.number().nullable(),
   finished_at: z.number().nullable(),

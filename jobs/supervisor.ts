@@ -131,6 +131,14 @@ class Supervisor implements ControlPlane, TrainerHost {
     return { ...page, items };
   }
 
+  async prioritize(id: string, priority: number, actor: string): Promise<JobManifest> {
+    this.#assertOpen();
+    const job = await this.#registry.load(id);
+    job.prioritize(priority, actor);
+    await this.#deps.log.durable();
+    return job.record.manifest;
+  }
+
   async delete(id: string): Promise<void> {
     const job = await this.#registry.load(id);
     await job.enqueue(() => removeJob(this.#deps, this.#registry, job));

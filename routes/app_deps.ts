@@ -14,6 +14,8 @@ export interface AppDeps {
   metrics: MetricsStore;
   artifacts: ArtifactStore;
   datasets: DatasetStore;
+  /** Packages that modules may import beside the usual ones; none when absent. */
+  importable?: readonly string[] | undefined;
   /** Starts and measures every backend; takes seconds. */
   backends: () => Promise<BackendReport[]>;
   config: ServerConfig;

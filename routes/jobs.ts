@@ -8,7 +8,7 @@ import { idempotencyOf, sha256 } from "./idempotency.ts";
 import { manifestView } from "./manifest_view.ts";
 import { parseBody, parseConfig, parseQuery, parseValue, queryRecord } from "./parse.ts";
 import { ReceivedFiles } from "./received_files.ts";
-import { ForkBody, JobListQuery, MergeBody } from "./schemas.ts";
+import { ForkBody, JobListQuery, JobPatch, MergeBody } from "./schemas.ts";
 import { readSubmission } from "./submission.ts";
 
 /** Whoever calls a server without accounts. */
@@ -27,6 +27,12 @@ export function jobRoutes(deps: AppDeps): Hono {
       return c.json({ ...page, items: page.items.map(manifestView) });
     })
     .get("/jobs/:id", async (c) => c.json(manifestView(await jobs.get(c.req.param("id")))))
+    .patch("/jobs/:id", async (c) => {
+      const { priority } = await parseBody(c, JobPatch);
+      return c.json(
+        manifestView(await jobs.prioritize(c.req.param("id"), priority, LOCAL_ACTOR)),
+      );
+    })
     .delete("/jobs/:id", async (c) => {
       await jobs.delete(c.req.param("id"));
       return c.body(null, 204);

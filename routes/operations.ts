@@ -10,6 +10,7 @@ import {
   ForkBody,
   HealthBody,
   JobListQuery,
+  JobPatch,
   MergeBody,
   MetricsQuery,
   SubmissionBody,
@@ -109,6 +110,15 @@ export const OPERATIONS: readonly Operation[] = [
     answer: pageOf(Job),
   },
   { method: "get", path: "/jobs/:id", id: "getJob", summary: "Read.", status: 200, answer: Job },
+  {
+    method: "patch",
+    path: "/jobs/:id",
+    id: "patchJob",
+    summary: "Change how soon a job gets a slot.",
+    body: JobPatch,
+    status: 200,
+    answer: Job,
+  },
   {
     method: "delete",
     path: "/jobs/:id",

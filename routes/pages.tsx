@@ -49,7 +49,10 @@ export function pageRoutes(deps: AppDeps): Hono {
   app.get("/new", (c) => newPage(c, deps));
   app.post("/new/check", async (c) => {
     const { module, name, modules } = await parseBody(c, SyntaxCheck);
-    const { project, runName } = checkModule(module, name, { extraModules: modules });
+    const { project, runName } = checkModule(module, name, {
+      extraModules: modules,
+      allowed: deps.importable ?? [],
+    });
     return c.json({ project, run_name: runName });
   });
   app.get("/jobs/:id", forBrowsers((c) => jobPage(c, deps, c.req.param("id")!)));

@@ -1,7 +1,7 @@
 /** What requests may say, in the words of the wire. Also what `/openapi.json` shows. */
 import { z } from "zod";
 import { JobName } from "../jobs/submission/job_name.ts";
-import { JobPermissions, JobState } from "../jobs/job.ts";
+import { JobPermissions, JobState, Priority } from "../jobs/job.ts";
 import { DatasetName } from "../jobs/storage/dataset_store.ts";
 import { HPARAM_NAMES, HparamsPatch } from "../runtime/protocol/hparams.ts";
 import { HEALTH_PAYLOADS } from "../runtime/protocol/health.ts";
@@ -28,10 +28,14 @@ export const SubmissionBody = z.strictObject({
   files: z.record(z.string(), z.string()).default({}).describe("data files, base64, by name"),
   datasets: DatasetNames.default([]),
   permissions: JobPermissions.optional(),
+  priority: Priority.optional(),
   config: config.default({}),
   project: JobName.optional(),
   run_name: JobName.optional(),
 });
+
+/** What of a job can be changed, whatever its state. */
+export const JobPatch = z.strictObject({ priority: Priority });
 
 /** A job list's filters and page. */
 export const JobListQuery = z.strictObject({

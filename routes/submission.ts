@@ -18,7 +18,7 @@ import {
 } from "./read_body.ts";
 import type { ReceivedFiles } from "./received_files.ts";
 import { RequestError } from "./request_error.ts";
-import { DatasetNames, SubmissionBody } from "./schemas.ts";
+import { DatasetNames, JobPatch, SubmissionBody } from "./schemas.ts";
 
 /** Most bytes of one module, of a config and of a whole JSON submission: these are held in memory. */
 const MODULE_LIMIT = 4 * 2 ** 20;
@@ -26,7 +26,7 @@ const JSON_LIMIT = 64 * 2 ** 20;
 
 const TYPESCRIPT = ["application/typescript", "text/typescript", "application/x-typescript"];
 /** Parts of a form that are text. */
-const FIELDS = new Set(["config", "project", "run_name", "datasets", "permissions"]);
+const FIELDS = new Set(["config", "project", "run_name", "datasets", "permissions", "priority"]);
 const ACCEPTED = ["application/typescript", "multipart/form-data", "application/json"];
 
 /** What a submission is read with. */
@@ -66,7 +66,7 @@ async function fromTypeScript(
   query: Record<string, string>,
   reader: SubmissionReader,
 ): Promise<Submission> {
-  const { project, run_name, datasets, permissions, ...config } = query;
+  const { project, run_name, datasets, permissions, priority, ...config } = query;
   const values = Object.entries(config).map(([key, text]) => [key, literal(text)]);
   const names = parseNames({ project, run_name });
   const parsed = parseConfig(Object.fromEntries(values));
@@ -76,6 +76,7 @@ async function fromTypeScript(
     config: parsed,
     datasets: listedDatasets(datasets),
     permissions: writtenPermissions(permissions),
+    priority: writtenPriority(priority),
   });
 }
 
@@ -93,6 +94,7 @@ async function fromJson(
     config: parseConfig(body.config),
     datasets: body.datasets,
     permissions: body.permissions,
+    priority: body.priority,
     extraModules: Object.entries(body.modules).map(([name, source]) => {
       names.module(name);
       return { name, source };
@@ -150,6 +152,7 @@ async function fromMultipart(
     config: parseConfig(config as Record<string, unknown>),
     datasets: listedDatasets(fields["datasets"]),
     permissions: writtenPermissions(fields["permissions"]),
+    priority: writtenPriority(fields["priority"]),
   });
 }
 
@@ -164,6 +167,11 @@ function writtenPermissions(text: string | undefined): JobPermissions | undefine
   if (text === undefined) return undefined;
   const schema = z.object({ permissions: JobPermissions });
   return parseValue(schema, { permissions: parseJson(text, "permissions") }).permissions;
+}
+
+function writtenPriority(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  return parseValue(JobPatch, { priority: literal(text) }).priority;
 }
 
 /** The names in a submission: each one that can be, and none of them twice. */

@@ -118,20 +118,21 @@ async function submit() {
 
 /** The same multipart form that `curl -F` sends. */
 function parts() {
-  const { project, run_name: runName, config } = formValues(form);
+  const { project, run_name: runName, priority, config } = formValues(form);
   const body = new FormData();
   const name = source.dataset["module"] ?? "module.ts";
   body.append("module", new Blob([source.value], { type: "application/typescript" }), name);
   if (project !== undefined) body.append("project", project);
   if (runName !== undefined) body.append("run_name", runName);
+  if (priority !== undefined) body.append("priority", String(priority));
   if (config !== undefined) body.append("config", JSON.stringify(config));
   for (const file of files.values()) body.append("file", file, file.name);
   return body;
 }
 
 function curl() {
-  const { project, run_name: runName, config } = formValues(form);
-  const fields = { project, run_name: runName, config: config && JSON.stringify(config) };
+  const { project, run_name: runName, priority, config } = formValues(form);
+  const fields = { project, run_name: runName, priority, config: config && JSON.stringify(config) };
   const flags = [`-F module=@${source.dataset["module"] ?? "module.ts"}`];
   for (const [name, value] of Object.entries(fields)) {
     if (value !== undefined) flags.push(`-F '${name}=${String(value).replaceAll("'", "'\\''")}'`);

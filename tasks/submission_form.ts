@@ -8,6 +8,7 @@ export interface SubmissionParts {
   config: Record<string, unknown>;
   project?: string | undefined;
   runName?: string | undefined;
+  priority?: number | undefined;
   /** Folders to read, hosts to reach. */
   permissions?: { read: string[]; net: string[] } | undefined;
 }
@@ -38,6 +39,7 @@ export async function submissionForm(parts: SubmissionParts): Promise<FormData> 
   form.set("config", JSON.stringify(parts.config));
   if (parts.project !== undefined) form.set("project", parts.project);
   if (parts.runName !== undefined) form.set("run_name", parts.runName);
+  if (parts.priority !== undefined) form.set("priority", String(parts.priority));
   if (parts.permissions !== undefined) form.set("permissions", JSON.stringify(parts.permissions));
   return form;
 }

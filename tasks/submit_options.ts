@@ -11,6 +11,8 @@ export interface SubmitOptions {
   runName: string | undefined;
   /** What the job asks for beyond what every worker may do; absent when it asks for nothing. */
   permissions?: { read: string[]; net: string[] };
+  /** The higher goes first among the jobs that wait; 0 when absent. */
+  priority?: number;
   server: string;
   token: string | undefined;
   follow: boolean;
@@ -33,6 +35,7 @@ export const SUBMIT_HELP = `Post a job module to a running server.
   --set KEY=VALUE        override a config key: max_epochs=3, lr=0.01, grad_clip_norm=null
   --allow-read FOLDER    ask for a folder to read, by its absolute path; once for each
   --allow-net HOST:PORT  ask for a host to reach; once for each. The server's policy decides
+  --priority N           from -100 to 100: the higher goes first where jobs wait for a slot
   --project NAME         project, in place of the module's own
   --run-name NAME        run name, in place of the module's own
   --follow               draw a progress bar until the job ends; Ctrl-C leaves it running
@@ -71,6 +74,7 @@ export function readSubmitOptions(
     config: Object.fromEntries((values.set ?? []).map(setting)),
     project: values.project,
     runName: values["run-name"],
+    ...(values.priority === undefined ? {} : { priority: wholeNumber(values.priority) }),
     ...asked(values["allow-read"], values["allow-net"]),
     server: serverAddress(
       values.server ?? `http://127.0.0.1:${environment["ONTHEFLY_PORT"] ?? 8000}`,
@@ -93,6 +97,7 @@ function parsed(args: readonly string[]) {
         "set": many,
         "allow-read": many,
         "allow-net": many,
+        "priority": text,
         "project": text,
         "run-name": text,
         "server": text,
@@ -112,6 +117,11 @@ function asked(
   net: string[] = [],
 ): Pick<SubmitOptions, "permissions"> {
   return read.length + net.length === 0 ? {} : { permissions: { read, net } };
+}
+
+function wholeNumber(text: string): number {
+  if (/^-?\d{1,3}$/.test(text)) return Number(text);
+  throw new UsageError(`--priority ${text}: expected a whole number from -100 to 100`);
 }
 
 function setting(text: string): [string, unknown] {

@@ -107,7 +107,7 @@ export class AttachDesk implements TrainerHost {
 
   async #create(id: string, hello: Hello): Promise<LiveJob> {
     const { store, clock, artifacts, logger } = this.#deps;
-    const kept = await keepScript(artifacts, id, hello);
+    const kept = await keepScript(artifacts, id, hello, this.#deps.options.imports?.names);
     if (kept.refused !== null) {
       logger.warn("job {job}: its module cannot rebuild it: {why}", { job: id, why: kept.refused });
     }

@@ -16,13 +16,17 @@ export interface KeptScript {
   refused: string | null;
 }
 
-/** Lays out the folder of an attached job: the module to rebuild it from, else the script to read. */
+/**
+ * Lays out the folder of an attached job: the module to rebuild it from, else the script to read.
+ * @param importable Packages that modules may import beside the usual ones.
+ */
 export async function keepScript(
   artifacts: ArtifactStore,
   job: string,
   { module, script, files }: Hello,
+  importable: readonly string[] = [],
 ): Promise<KeptScript> {
-  const refused = module === null ? null : whyNot(module);
+  const refused = module === null ? null : whyNot(module, importable);
   const rebuilds = module !== null && refused === null;
   const shown = module ?? script ?? { name: "script", source: "// The script cannot be read.\n" };
   const posted = rebuilds ? await Promise.all(files.map((file) => store(artifacts, file))) : [];
@@ -35,9 +39,12 @@ export async function keepScript(
   };
 }
 
-function whyNot({ name, source }: { name: string; source: string }): string | null {
+function whyNot(
+  { name, source }: { name: string; source: string },
+  allowed: readonly string[],
+): string | null {
   try {
-    checkModule(source, name, { extraModules: [] });
+    checkModule(source, name, { extraModules: [], allowed });
     return null;
   } catch (error) {
     if (error instanceof UnprocessableError) return error.message;

@@ -46,6 +46,7 @@ const FOLDS: { readonly [T in EventType]?: Fold<T> } = {
     determinism: started.determinism,
     steps_per_epoch: started.steps_per_epoch,
   }),
+  priority_changed: (_, { priority }) => ({ priority }),
   config_changed: (manifest, { config }) => ({ config: { ...manifest.config, ...config } }),
   hparams_changed: (manifest, changed) => ({
     config: { ...manifest.config, ...hparamsOf(changed) },

@@ -115,8 +115,16 @@ export class LiveJob extends Changes {
     slots.enqueue({
       job: this.id,
       owner: this.record.manifest.owner,
+      priority: this.record.manifest.priority ?? 0,
       start: () => this.inBackground(this.#begin()),
     });
+  }
+
+  /** Changes how soon it gets a slot, the next time that it waits for one or while it does. */
+  prioritize(priority: number, actor: string): void {
+    if (priority === (this.record.manifest.priority ?? 0)) return;
+    this.record.append("priority_changed", { priority, actor });
+    this.deps.scheduler.training.prioritize(this.id, priority);
   }
 
   /** Waits for a slot no longer, nor keeps one that was just granted. */

@@ -2,12 +2,14 @@
 export interface SlotTicket {
   job: string;
   owner: string;
+  /** Among those of one owner the higher goes first; 0 when absent. */
+  priority?: number;
   start: () => void;
 }
 
 /**
  * A number of slots and who waits for one. A job holds at most one and waits for at most one. Next
- * comes the owner who holds fewest; among equals, who came first.
+ * comes the owner who holds fewest; among equals the higher priority, then who came first.
  */
 export class SlotQueue {
   readonly size: number;
@@ -38,6 +40,13 @@ export class SlotQueue {
     if (this.#waiting.some(({ job }) => job === ticket.job)) return;
     this.#waiting.push(ticket);
     this.#grant();
+  }
+
+  /** From now on a job that waits has this priority. It keeps its place among its equals. */
+  prioritize(job: string, priority: number): void {
+    this.#waiting = this.#waiting.map((ticket) =>
+      ticket.job === job ? { ...ticket, priority } : ticket
+    );
   }
 
   /** Waits no longer. */
@@ -74,10 +83,14 @@ export class SlotQueue {
   #next(): SlotTicket | null {
     const held = Map.groupBy(this.#holders.values(), (owner) => owner);
     const heldBy = (owner: string) => held.get(owner)?.length ?? 0;
+    const comesBefore = (a: SlotTicket, b: SlotTicket) => {
+      const fewer = heldBy(a.owner) - heldBy(b.owner);
+      return fewer < 0 || fewer === 0 && (a.priority ?? 0) > (b.priority ?? 0);
+    };
     let best: SlotTicket | null = null;
     for (const ticket of this.#waiting) {
       if (this.#holders.has(ticket.job)) continue;
-      if (best === null || heldBy(ticket.owner) < heldBy(best.owner)) best = ticket;
+      if (best === null || comesBefore(ticket, best)) best = ticket;
     }
     return best;
   }

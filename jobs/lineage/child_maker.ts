@@ -82,6 +82,7 @@ export class ChildMaker {
       ...granted && { permissions: granted },
       ...imports && { imports: { lock: imports.lock } },
       owner: actor,
+      priority,
       start,
       goal: start ? "running" : "parked",
       parents: [...new Set(origins.map(({ job }) => job.id))],

@@ -48,6 +48,7 @@ export async function keepSubmission(
     ...permissions.read.length + permissions.net.length === 0 ? {} : { permissions },
     ...imports === undefined ? {} : { imports: { lock: imports.lock } },
     owner: submission.owner,
+    priority: submission.priority ?? 0,
   });
   await deps.artifacts.createJob(id, module.source, extraModules, files);
   try {

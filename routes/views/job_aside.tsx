@@ -106,6 +106,7 @@ function Manifest({ job }: { job: JobManifest }) {
           <Fact name="took">{duration(job.finished_at - job.started_at)}</Fact>
         )}
         <Fact name="owner">{job.owner}</Fact>
+        {!!job.priority && <Fact name="priority">{job.priority}</Fact>}
       </dl>
     </section>
   );

@@ -47,6 +47,18 @@ export function NewJobPage({ name, source }: { name: string; source: string }) {
           <Field name="run_name" label="Name" hint="Empty: as the module says.">
             <input {...control("run_name")} autocomplete="off" />
           </Field>
+          <Field
+            name="priority"
+            label="Priority"
+            hint="From -100 to 100: the higher goes first where jobs wait for a slot."
+          >
+            <input
+              {...control("priority")}
+              inputmode="numeric"
+              data-type="number"
+              placeholder="0"
+            />
+          </Field>
           <h2>Config</h2>
           <p class="hint">What is left empty stays as the module says.</p>
           <ConfigFields inherited={{}} />

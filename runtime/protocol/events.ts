@@ -166,6 +166,7 @@ export interface ServerEvents {
   };
   /** Config keys that changed while no worker was there to be told; snake_case. */
   config_changed: { config: Record<string, unknown> };
+  priority_changed: { priority: number; actor: string };
   recovered: { attempt: number; checkpoint: number | null; step: number; skipped: number[] };
   replay_diverged: { step: number; field: string; logged: number | null; replayed: number | null };
   runtime_changed: { field: string; from: string; to: string };
@@ -212,6 +213,7 @@ export const SERVER_EVENT_TYPES: Record<keyof ServerEvents, true> = {
   state_changed: true,
   attempt_started: true,
   config_changed: true,
+  priority_changed: true,
   recovered: true,
   replay_diverged: true,
   runtime_changed: true,

@@ -19,6 +19,7 @@ const SERVER_EVENTS: Record<keyof ServerEvents, true> = {
   state_changed: true,
   attempt_started: true,
   config_changed: true,
+  priority_changed: true,
   recovered: true,
   replay_diverged: true,
   runtime_changed: true,

@@ -4,8 +4,8 @@ import { SlotQueue } from "../../jobs/life/scheduler.ts";
 function queueOf(size: number) {
   const started: string[] = [];
   const slots = new SlotQueue(size);
-  const wait = (job: string, owner = "ann") =>
-    slots.enqueue({ job, owner, start: () => started.push(job) });
+  const wait = (job: string, owner = "ann", priority = 0) =>
+    slots.enqueue({ job, owner, priority, start: () => started.push(job) });
   // A granted slot starts its job in a microtask.
   const settled = async () => {
     await Promise.resolve();
@@ -33,6 +33,36 @@ Deno.test("SlotQueue prefers the owner who holds fewest", async () => {
   assertEquals(await settled(), ["a1", "a2", "b1"]);
   slots.release("b1");
   assertEquals((await settled()).at(-1), "b2");
+});
+
+Deno.test("SlotQueue goes by priority among owners who hold equally many, then by who came first", async () => {
+  const { slots, wait, settled } = queueOf(1);
+  wait("a1");
+  wait("a2", "ann", -1);
+  wait("a3", "ann", 5);
+  wait("a4", "ann", 5);
+  wait("b1", "bob");
+  slots.release("a1");
+  assertEquals(await settled(), ["a1", "a3"]);
+  slots.prioritize("a2", 6);
+  slots.prioritize("nobody", 9);
+  slots.release("a3");
+  assertEquals((await settled()).at(-1), "a2");
+  slots.take("a5", "ann");
+  slots.release("a2");
+  slots.release("a5");
+  assertEquals((await settled()).at(-1), "a4");
+  slots.release("a4");
+  assertEquals((await settled()).at(-1), "b1");
+});
+
+Deno.test("SlotQueue puts the owner who holds fewest before any priority", async () => {
+  const { slots, wait, settled } = queueOf(2);
+  for (const job of ["a1", "a2"]) wait(job);
+  wait("a3", "ann", 100);
+  wait("b1", "bob", -100);
+  slots.release("a1");
+  assertEquals((await settled()).at(-1), "b1");
 });
 
 Deno.test("SlotQueue forgets who waits no longer, and keeps the place of who asks twice", async () => {

@@ -43,6 +43,31 @@ Deno.test("the owner who runs fewest goes first, then who came first", async () 
   await fixture.control(ann[2]!, { command: "stop" });
 });
 
+Deno.test("the higher priority goes first, also when it is changed while the job waits", async () => {
+  await using fixture = await SupervisorFixture.open({ trainingSlots: 1 });
+  slowly(fixture);
+  const submit = async (priority?: number) =>
+    (await fixture.jobs.submit(submissionOf(LONG, { priority }))).job;
+  const [first, low, high, changed] = [
+    await submit(),
+    await submit(-1),
+    await submit(3),
+    await submit(),
+  ];
+  await fixture.untilState(first.id, "running");
+  const { priority } = await fixture.jobs.prioritize(changed.id, 7, "ann");
+  assertEquals([low.priority, high.priority, priority], [-1, 3, 7]);
+  const { fields } = (await fixture.events(changed.id, "priority_changed"))[0]!;
+  assertEquals([fields.priority, fields.actor], [7, "ann"]);
+  for (const [ends, begins] of [[first, changed], [changed, high], [high, low]] as const) {
+    await fixture.control(ends.id, { command: "stop" });
+    await fixture.untilState(begins.id, "running");
+  }
+  await fixture.restart();
+  assertEquals((await fixture.jobs.get(changed.id)).priority, 7);
+  await fixture.control(low.id, { command: "stop" });
+});
+
 Deno.test("a hot-paused job lends its slot, and resumes without waiting for one", async () => {
   await using fixture = await SupervisorFixture.open({ trainingSlots: 1 });
   slowly(fixture);

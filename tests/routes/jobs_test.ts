@@ -96,12 +96,27 @@ Deno.test("a path that is nothing's is a 404", async () => {
   assertStringIncludes(String(detail), "/nothing");
 });
 
+Deno.test("PATCH /jobs/{id} changes the priority, and nothing else", async () => {
+  await using fixture = await appFixture();
+  const { id } = fixture.jobs.add({ state: "queued" });
+  const body = await assertJson(await fixture.send("PATCH", `/jobs/${id}`, { priority: 5 }), 200);
+  assertEquals([body["id"], body["priority"]], [id, 5]);
+  for (
+    const wrong of [{}, { priority: 101 }, { priority: 0.5 }, { priority: 1, state: "running" }]
+  ) {
+    const response = await fixture.send("PATCH", `/jobs/${id}`, wrong);
+    await assertProblem(response, 422, "unprocessable");
+  }
+  const missing = await fixture.send("PATCH", "/jobs/job-none", { priority: 1 });
+  await assertProblem(missing, 404, "not-found");
+});
+
 Deno.test("a method that a path does not take is a 405 with those that it takes", async () => {
   await using fixture = await appFixture();
   const { id } = fixture.jobs.add();
   for (
     const [method, path, allow] of [
-      ["PUT", `/jobs/${id}`, "GET, DELETE"],
+      ["PUT", `/jobs/${id}`, "GET, PATCH, DELETE"],
       ["GET", `/jobs/${id}/pause`, "POST"],
       ["DELETE", "/jobs", "POST, GET"],
     ] as const

@@ -30,6 +30,11 @@ function postRaw(app: AppFixture["app"], text: string, boundary = "XX") {
   });
 }
 
+function jsonRequest(body: unknown): RequestInit {
+  const headers = { "Content-Type": "application/json" };
+  return { method: "POST", body: JSON.stringify(body), headers };
+}
+
 function rawPart(disposition: string, content: string): string {
   return `--XX\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n${content}\r\n`;
 }
@@ -99,6 +104,42 @@ Deno.test("POST /jobs as JSON decodes base64 files", async () => {
   assertEquals(files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })), [
     { name: "d.bin", bytes: 5, sha256: await sha256("hello") },
   ]);
+});
+
+Deno.test("POST /jobs takes permissions and priority in every form", async () => {
+  const permissions = { read: ["/data/pets"], net: ["example.com:443"] };
+  const text = JSON.stringify(permissions);
+  const query = `?priority=-3&permissions=${encodeURIComponent(text)}`;
+  const json = { module: MODULE, permissions, priority: -3 };
+  const forms = [
+    (app: AppFixture["app"]) => postModule(app, query),
+    (app: AppFixture["app"]) =>
+      postForm(app, { module: new File([MODULE], "a.ts"), permissions: text, priority: "-3" }),
+    (app: AppFixture["app"]) => app.request("/jobs", jsonRequest(json)),
+  ];
+  for (const post of forms) {
+    await using fixture = await appFixture();
+    await assertJson(await post(fixture.app), 201);
+    const submission = submitted(fixture);
+    assertEquals([submission.permissions, submission.priority], [permissions, -3]);
+  }
+});
+
+Deno.test("POST /jobs names what is wrong with permissions or a priority", async () => {
+  await using fixture = await appFixture();
+  const cases: [Record<string, unknown>, string][] = [
+    [{ permissions: { read: ["pets"] } }, "permissions.read.0"],
+    [{ permissions: { net: ["https://example.com"] } }, "permissions.net.0"],
+    [{ permissions: { write: ["/data"] } }, "permissions.write"],
+    [{ priority: 1_000 }, "priority"],
+    [{ priority: "high" }, "priority"],
+  ];
+  for (const [fields, field] of cases) {
+    const response = await fixture.app.request("/jobs", jsonRequest({ module: MODULE, ...fields }));
+    await assertProblem(response, 422, "unprocessable", { field });
+  }
+  const broken = await postModule(fixture.app, "?permissions=all");
+  await assertProblem(broken, 400, "malformed-request");
 });
 
 Deno.test("POST /jobs fingerprints what was asked, whichever way it was sent", async () => {

@@ -25,6 +25,7 @@ Deno.test("submissionForm() posts the module, files by their base names, and the
       config: { max_epochs: 2 },
       runName: "first",
       permissions: { read: ["/data"], net: [] },
+      priority: -3,
     });
     const module = form.get("module") as File;
     const file = form.get("file") as File;
@@ -33,6 +34,7 @@ Deno.test("submissionForm() posts the module, files by their base names, and the
     assertEquals(form.get("config"), '{"max_epochs":2}');
     assertEquals([form.get("run_name"), form.get("project")], ["first", null]);
     assertEquals(form.get("permissions"), '{"read":["/data"],"net":[]}');
+    assertEquals(form.get("priority"), "-3");
   }));
 
 Deno.test("submissionForm() names the file that is not there", async () => {
