@@ -65,8 +65,8 @@ export class ChildMaker {
 
   async #manifest(id: string, plan: ChildPlan): Promise<JobManifest> {
     const { kind, origins, config, start, actor } = plan;
-    const { session, project, module, files, datasets, permissions } =
-      origins[0]!.job.record.manifest;
+    const parent = origins[0]!.job.record.manifest;
+    const { session, project, module, files, datasets, permissions, priority = 0 } = parent;
     const { imports, permissions: policy } = this.#deps.options;
     const granted = await stillGranted(permissions, policy);
     return newManifest(this.#deps.clock(), {
