@@ -1,5 +1,7 @@
 import type { LoggedEvent } from "../jobs/events/event_log.ts";
 import type { JobManifest } from "../jobs/job.ts";
+import type { HparamsChange } from "../runtime/protocol/hparams.ts";
+import { brief } from "../static/figures.js";
 
 /** Something that happened at a step of a job, as its charts mark it. */
 export interface Marker {
@@ -60,7 +62,7 @@ const TELLING: Record<(typeof MARKED_TYPES)[number], (data: Fields) => Told> = {
   }),
   hparams_changed: (data) => ({
     kind: "hparams",
-    text: `learning rate ${number(data, "lr")}`,
+    text: hparamsText(data),
     href: "?tab=commands",
   }),
   test_complete: tested,
@@ -71,6 +73,15 @@ const TELLING: Record<(typeof MARKED_TYPES)[number], (data: Fields) => Told> = {
     href: "?tab=log",
   }),
 };
+
+/** `lr 0.1 → 0.01`; scripts of earlier releases do not say what changed. */
+function hparamsText(data: Fields): string {
+  const changed = (data["changed"] ?? {}) as HparamsChange;
+  const told = Object.entries(changed).map(([name, { from, to }]) =>
+    `${name} ${brief(from)} → ${brief(to)}`
+  );
+  return told.length === 0 ? `learning rate ${brief(number(data, "lr"))}` : told.join(", ");
+}
 
 /** The markers of a job: what its log says, and the jobs that started from it. */
 export function markersOf(

@@ -8,6 +8,7 @@ const READERS = {
   boolean: (text) => text === "true",
   checkpoint: (text) => text === "now" ? text : Number(text),
   indices: readIndices,
+  json: readJson,
 };
 
 /**
@@ -35,6 +36,15 @@ export function formValues(form) {
   }
   addWeights(form, values);
   return values;
+}
+
+/** What is no JSON is a word: `module` need not be quoted. @param {string} text @returns {unknown} */
+function readJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /**

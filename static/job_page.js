@@ -22,7 +22,7 @@ const DUE = {
   recovered: ["job:header", "job:markers", "job:metrics"],
   paused: ["job:markers"],
   resumed: ["job:markers"],
-  hparams_changed: ["job:markers", "job:family"],
+  hparams_changed: ["job:markers", "job:family", "job:header"],
   command_applied: ["job:commands"],
   log: ["job:log"],
   error: ["job:log", "job:header"],
@@ -66,10 +66,15 @@ document.body.addEventListener("job:markers", () => {
   }, MARKERS_MS);
 });
 document.addEventListener("htmx:after:swap", () => {
-  const { allowed = "", gradClipNorm = "" } = document.getElementById("job-facts")?.dataset ?? {};
-  document.querySelector("[data-hparams]")
+  const { allowed = "", hparams = "{}" } = document.getElementById("job-facts")?.dataset ?? {};
+  document.querySelector("form[data-hparams]")
     ?.toggleAttribute("data-refused", !allowed.split(" ").includes("hparams"));
-  document.getElementById("field-grad_clip_norm")?.setAttribute("placeholder", gradClipNorm);
+  // The learning rate that a schedule moves is shown as it is, by the live figures.
+  const { lr: _, ...texts } = /** @type {Record<string, string>} */ (JSON.parse(hparams));
+  for (const [name, text] of Object.entries(texts)) {
+    const field = document.getElementById(`field-${name.replaceAll(".", "-")}`);
+    if (field instanceof HTMLInputElement) field.placeholder = text;
+  }
 });
 
 void charts.refetch().then(() => figures.showLr(charts.data.series.get("lr")?.last.at(-1)));

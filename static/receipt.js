@@ -1,5 +1,5 @@
 // @ts-check
-import { decimal, percent, whole } from "./figures.js";
+import { brief, decimal, percent, whole } from "./figures.js";
 
 const GONE_AFTER_MS = 8000;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -43,7 +43,7 @@ const SENTENCES = {
     `Rewound to checkpoint ${whole(number(receipt, "checkpoint"))}, step ${
       whole(number(receipt, "step") ?? receipt.applied_at_step)
     }`,
-  hparams: (_, at) => `Hyperparameters set at ${at}`,
+  hparams: (receipt, at) => `Hyperparameters set at ${at}${changes(receipt)}`,
   test: (receipt, at) =>
     `Tested at ${at}: loss ${decimal(number(receipt, "loss"))}, accuracy ${
       percent(number(receipt, "accuracy"))
@@ -68,4 +68,15 @@ export function receiptText(receipt) {
 function number(receipt, key) {
   const value = receipt[key];
   return typeof value === "number" ? value : null;
+}
+
+/** `: lr 0.1 → 0.01`, or nothing where nothing changed. @param {Receipt} receipt */
+function changes(receipt) {
+  const changed = /** @type {Record<string, { from: unknown, to: unknown }>} */ (
+    receipt["changed"] ?? {}
+  );
+  const told = Object.entries(changed).map(([name, { from, to }]) =>
+    `${name} ${brief(from)} → ${brief(to)}`
+  );
+  return told.length === 0 ? "" : `: ${told.join(", ")}`;
 }

@@ -30,8 +30,15 @@ const notes: Record<string, (data: unknown, style: Style) => string | null> = {
     return `recovered at step ${at.step} (attempt ${at.attempt})`;
   },
   hparams_changed: (data) => {
-    const { lr, ...at } = z.looseObject({ step, lr: z.number() }).parse(data);
-    return `learning rate ${lr} from step ${at.step}`;
+    const { lr, changed, ...at } = z.looseObject({
+      step,
+      lr: z.number(),
+      changed: z.record(z.string(), z.object({ from: z.unknown(), to: z.unknown() })).default({}),
+    }).parse(data);
+    const told = Object.entries(changed).map(([name, { from, to }]) =>
+      `${name} ${JSON.stringify(from)} → ${JSON.stringify(to)}`
+    );
+    return `${told.join(", ") || `learning rate ${lr}`} from step ${at.step}`;
   },
   test_complete: testNote,
   auto_test_complete: testNote,

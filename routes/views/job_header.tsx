@@ -1,5 +1,6 @@
 import { ALLOWED, type JobManifest } from "../../jobs/job.ts";
 import { decimal, percent, whole } from "../../static/figures.js";
+import { hparamTexts } from "./hparams_form.tsx";
 import { JobControls } from "./job_controls.tsx";
 import { StateBadge } from "./state_badge.tsx";
 
@@ -17,7 +18,7 @@ export function JobHeader({ job }: { job: JobManifest }) {
         data-take={String(job.take)}
         data-steps-per-epoch={String(job.steps_per_epoch ?? "")}
         data-allowed={ALLOWED[job.state].join(" ")}
-        data-grad-clip-norm={String(job.config["grad_clip_norm"] ?? "off")}
+        data-hparams={JSON.stringify(hparamTexts(job))}
       />
       <div class="job-title">
         <h1>

@@ -1,8 +1,8 @@
 import type { JobManifest } from "../../jobs/job.ts";
 import type { ServerHealth } from "../../jobs/control_plane.ts";
 import { Charts } from "./charts.tsx";
-import { control, Field } from "./field.tsx";
 import { whole } from "../../static/figures.js";
+import { HparamsForm } from "./hparams_form.tsx";
 import { JobAside } from "./job_aside.tsx";
 import { JobHeader } from "./job_header.tsx";
 import { JobPanels, type JobPanelsProps } from "./job_panels.tsx";
@@ -28,7 +28,7 @@ export function JobPage(props: JobPageProps) {
       >
         <JobHeader job={job} />
       </section>
-      <Hyperparameters job={job} />
+      <HparamsForm job={job} />
       <div
         id="job-notice"
         hx-get={`/fragments/jobs/${job.id}/notice`}
@@ -90,39 +90,4 @@ export function JobNotice({ job, health }: { job: JobManifest; health: ServerHea
     );
   }
   return null;
-}
-
-function Hyperparameters({ job }: { job: JobManifest }) {
-  const { lr, grad_clip_norm: clip } = job.config;
-  return (
-    <form
-      class="hparams"
-      data-api={`PATCH /jobs/${job.id}/hparams`}
-      data-pending="Setting…"
-      data-hparams
-      novalidate
-      aria-label="Hyperparameters, applied at the next batch"
-    >
-      <Field name="lr" label="lr">
-        <input
-          {...control("lr")}
-          data-type="number"
-          inputmode="decimal"
-          size={8}
-          placeholder={typeof lr === "number" ? String(lr) : "live"}
-        />
-      </Field>
-      <Field name="grad_clip_norm" label="clip">
-        <input
-          {...control("grad_clip_norm")}
-          data-type="number"
-          inputmode="decimal"
-          size={6}
-          placeholder={typeof clip === "number" ? String(clip) : "off"}
-        />
-      </Field>
-      <button type="submit">Set</button>
-      <p class="form-error" role="alert" data-form-error></p>
-    </form>
-  );
 }

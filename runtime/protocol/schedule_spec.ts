@@ -73,8 +73,15 @@ export const ScheduleSpec = z.discriminatedUnion("name", SPECS, { error: known }
 export type ScheduleSpec = z.infer<typeof ScheduleSpec>;
 
 /** Which schedule a run has: the module's own, none, or one by its name. */
-export const ScheduleChoice = z.union([z.literal("module"), z.null(), ScheduleSpec], {
-  error: known,
-});
-/** Which schedule a run has. */
-export type ScheduleChoice = z.infer<typeof ScheduleChoice>;
+export type ScheduleChoice = "module" | ScheduleSpec | null;
+
+const module = z.strictObject({ name: z.literal("module") });
+
+/**
+ * Reads a {@linkcode ScheduleChoice}. As a plain union it would name no field of a schedule that
+ * lacks one.
+ */
+export const ScheduleChoice = z.preprocess(
+  (given) => given === "module" ? { name: "module" } : given,
+  z.discriminatedUnion("name", [module, ...SPECS], { error: known }).nullable(),
+).transform((choice): ScheduleChoice => choice?.name === "module" ? "module" : choice);
