@@ -17,11 +17,20 @@ export class PauseGate {
   #lastLook = performance.now();
   readonly #channel: TrainerChannel;
   readonly #drain: () => Promise<void>;
+  readonly #looked: (ms: number) => void;
 
-  /** @param drain Carries out every command that has arrived. */
-  constructor(channel: TrainerChannel, drain: () => Promise<void>) {
+  /**
+   * @param drain Carries out every command that has arrived.
+   * @param looked Told what each look cost, commands aside.
+   */
+  constructor(
+    channel: TrainerChannel,
+    drain: () => Promise<void>,
+    looked: (ms: number) => void = () => {},
+  ) {
     this.#channel = channel;
     this.#drain = drain;
+    this.#looked = looked;
   }
 
   /** Whether it is time to {@linkcode look}. */
@@ -31,7 +40,9 @@ export class PauseGate {
 
   /** Lets commands come in and carries them out. */
   async look(): Promise<void> {
+    const began = performance.now();
     await this.breathe();
+    this.#looked(performance.now() - began);
     await this.#drain();
     this.#lastLook = performance.now();
   }

@@ -63,7 +63,11 @@ export class Session {
       () => this.#figures,
       (label) => this.#saveLabelled(label),
     );
-    this.gate = new PauseGate(channel, () => this.#router.drain());
+    this.gate = new PauseGate(
+      channel,
+      () => this.#router.drain(),
+      (ms) => run.recent.amend("gate", ms),
+    );
   }
 
   /** Trains until the budget is spent, or somebody stops or releases the job. */
