@@ -97,6 +97,30 @@ Deno.test(
 );
 
 Deno.test(
+  "hyperparameter form sets a schedule and a batch size live, and names the field of a bad one",
+  options,
+  async () => {
+    await using job = await trainingJob(dashboard);
+    await using opened = await dashboard.open(`/jobs/${job.id}`);
+    opened.expected = REFUSED;
+    const { page } = opened;
+    await page.locator(".hparams summary").click();
+    await page.locator("#field-schedule").fill("sine");
+    await page.locator("#field-schedule").press("Enter");
+    await opened.reads(".hparams [data-field=schedule]", /there are constant, step_decay/);
+    await page.locator("#field-schedule").fill('{"name": "cosine", "period": 50}');
+    await page.locator("#field-batch_size").fill("7");
+    await page.locator("#field-batch_size").press("Enter");
+    await opened.reads("#receipt", /batch_size \d+ → 7/);
+    await page.waitForFunction(() =>
+      document.getElementById("field-batch_size")?.getAttribute("placeholder") === "7" &&
+      document.getElementById("field-schedule")?.getAttribute("placeholder")?.includes("cosine")
+    );
+    await dashboard.server.call("POST", `/jobs/${job.id}/stop`);
+  },
+);
+
+Deno.test(
   "fork form shows the API's error at its field, then makes the child",
   options,
   async () => {
