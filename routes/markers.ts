@@ -1,7 +1,7 @@
 import type { LoggedEvent } from "../jobs/events/event_log.ts";
 import type { JobManifest } from "../jobs/job.ts";
 import type { HparamsChange } from "../runtime/protocol/hparams.ts";
-import { brief } from "../static/figures.js";
+import { brief, changeText } from "../static/figures.js";
 
 /** Something that happened at a step of a job, as its charts mark it. */
 export interface Marker {
@@ -77,10 +77,7 @@ const TELLING: Record<(typeof MARKED_TYPES)[number], (data: Fields) => Told> = {
 /** `lr 0.1 → 0.01`; scripts of earlier releases do not say what changed. */
 function hparamsText(data: Fields): string {
   const changed = (data["changed"] ?? {}) as HparamsChange;
-  const told = Object.entries(changed).map(([name, { from, to }]) =>
-    `${name} ${brief(from)} → ${brief(to)}`
-  );
-  return told.length === 0 ? `learning rate ${brief(number(data, "lr"))}` : told.join(", ");
+  return changeText(changed) || `learning rate ${brief(number(data, "lr"))}`;
 }
 
 /** The markers of a job: what its log says, and the jobs that started from it. */

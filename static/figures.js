@@ -81,3 +81,19 @@ export function brief(value) {
   if (typeof value === "number") return Number.isInteger(value) ? whole(value) : decimal(value);
   return JSON.stringify(value);
 }
+
+/**
+ * What changed: `lr 0.1 → 0.01, schedule module → cosine`; empty where nothing did.
+ * @param {Record<string, { from: unknown, to: unknown }>} changed
+ */
+export function changeText(changed) {
+  return Object.entries(changed)
+    .map(([name, { from, to }]) => `${name} ${named(from)} → ${named(to)}`)
+    .join(", ");
+}
+
+/** A schedule goes by its name. @param {unknown} value */
+function named(value) {
+  const isNamed = typeof value === "object" && value !== null && "name" in value;
+  return brief(isNamed ? value.name : value);
+}

@@ -1,5 +1,5 @@
 // @ts-check
-import { brief, decimal, percent, whole } from "./figures.js";
+import { changeText, decimal, percent, whole } from "./figures.js";
 
 const GONE_AFTER_MS = 8000;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -43,7 +43,10 @@ const SENTENCES = {
     `Rewound to checkpoint ${whole(number(receipt, "checkpoint"))}, step ${
       whole(number(receipt, "step") ?? receipt.applied_at_step)
     }`,
-  hparams: (receipt, at) => `Hyperparameters set at ${at}${changes(receipt)}`,
+  hparams: ({ changed }, at) => {
+    const told = changeText(/** @type {Parameters<typeof changeText>[0]} */ (changed ?? {}));
+    return `Hyperparameters set at ${at}${told === "" ? "" : `: ${told}`}`;
+  },
   test: (receipt, at) =>
     `Tested at ${at}: loss ${decimal(number(receipt, "loss"))}, accuracy ${
       percent(number(receipt, "accuracy"))
@@ -68,15 +71,4 @@ export function receiptText(receipt) {
 function number(receipt, key) {
   const value = receipt[key];
   return typeof value === "number" ? value : null;
-}
-
-/** `: lr 0.1 → 0.01`, or nothing where nothing changed. @param {Receipt} receipt */
-function changes(receipt) {
-  const changed = /** @type {Record<string, { from: unknown, to: unknown }>} */ (
-    receipt["changed"] ?? {}
-  );
-  const told = Object.entries(changed).map(([name, { from, to }]) =>
-    `${name} ${brief(from)} → ${brief(to)}`
-  );
-  return told.length === 0 ? "" : `: ${told.join(", ")}`;
 }

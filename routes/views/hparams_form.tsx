@@ -17,25 +17,38 @@ export function HparamsForm({ job }: { job: JobManifest }) {
     >
       <NumberField name="lr" label="lr" size={8} now={now["lr"]} />
       <NumberField name="batch_size" label="batch" size={5} now={now["batch_size"]} />
-      <details class="more">
+      <details class="menu">
         <summary>more</summary>
-        <NumberField name="momentum" label="momentum" size={6} now={now["momentum"]} />
-        <NumberField name="grad_clip_norm" label="clip norm" size={6} now={now["grad_clip_norm"]} />
-        <NumberField
-          name="grad_clip_value"
-          label="clip value"
-          size={6}
-          now={now["grad_clip_value"]}
-        />
-        <Field name="schedule" label="schedule">
-          <input
-            {...control("schedule")}
-            data-type="json"
-            size={16}
-            placeholder={now["schedule"]}
+        <div class="menu-items more-hparams">
+          <NumberField name="momentum" label="momentum" size={6} now={now["momentum"]} />
+          <NumberField
+            name="grad_clip_norm"
+            label="clip norm"
+            size={6}
+            now={now["grad_clip_norm"]}
           />
-        </Field>
-        {own.map(([name, value]) => <OwnField name={`hparams.${name}`} label={name} now={value} />)}
+          <NumberField
+            name="grad_clip_value"
+            label="clip value"
+            size={6}
+            now={now["grad_clip_value"]}
+          />
+          <Field name="schedule" label="schedule">
+            <input
+              {...control("schedule")}
+              data-type="json"
+              size={16}
+              placeholder={now["schedule"]}
+            />
+          </Field>
+          {own.map(([name, value]) => (
+            <OwnField
+              name={`hparams.${name}`}
+              label={name}
+              now={value}
+            />
+          ))}
+        </div>
       </details>
       <button type="submit">Set</button>
       <p class="form-error" role="alert" data-form-error></p>
