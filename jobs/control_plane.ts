@@ -5,7 +5,10 @@
 import type { HealthCheck } from "../runtime/protocol/health.ts";
 import type { HparamsPatch } from "../runtime/protocol/hparams.ts";
 import type { PartialJobConfig } from "../runtime/protocol/job_config.ts";
+import type { ReportRecord, ReportRequest } from "../runtime/protocol/report.ts";
+import type { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import type { Selection } from "../runtime/protocol/selection.ts";
+import type { ReportRow, RowsQuery } from "./inspection/report_rows.ts";
 import type { CheckpointRecord, JobManifest, JobPermissions, JobState, Receipt } from "./job.ts";
 
 /** A file posted with a job: its bytes lie in a temporary file that the job takes over. */
@@ -106,15 +109,26 @@ export interface MergeRequest {
 export interface PendingCommand {
   command_id: string;
   receipt: Promise<Receipt>;
+  /** `keep`: that of the job in the path. */
+  optimizer: "keep" | "fresh";
+  batch_norm: BatchNormPolicy;
+  /** Null: nobody judges it. */
+  gate: GateRule | null;
 }
 
 /** The job service. Every method throws the errors of `jobs/errors.ts`. */
-/** `keep`: that of the job in the path. */
-optimizer: "keep" | "fresh";
 export interface ControlPlane {
   submit(
     submission: Submission,
     idempotency?: Idempotency,
+/** The reports of jobs. */
+export interface InspectionDesk {
+  /** Newest first. */
+  reports(job: string): Promise<ReportRecord[]>;
+  report(job: string, report: number): Promise<ReportRecord>;
+  rows(job: string, report: number, query: RowsQuery): Promise<Page<ReportRow>>;
+}
+
   ): Promise<{ job: JobManifest; replayed: boolean }>;
   get(job: string): Promise<JobManifest>;
   list(query: JobQuery): Promise<Page<JobManifest>>;
@@ -140,6 +154,11 @@ export interface ControlPlane {
     actor: string,
     idempotency?: Idempotency,
   ): Promise<{ job: JobManifest; replayed: boolean }>;
+  /**
+   * Ends a report or an export that is under way; answers its receipt, as it ended.
+   * @throws {ConflictError} for a command that takes effect at once or not at all.
+   */
+  cancel(job: string, commandId: string): Promise<Receipt>;
   merge(
     job: string,
     request: MergeRequest,
@@ -166,6 +185,9 @@ export interface ControlPlane {
 }
 
 /** How the server stands. */
+  /** What was found out about a job's samples. */
+  readonly inspection: InspectionDesk;
+
 export interface ServerHealth {
   ready: boolean;
   reason: string | null;

@@ -2,6 +2,7 @@ import type { Hello } from "../runtime/protocol/attachment.ts";
 import { AttachDesk, type IncomingLine, type TrainerHost } from "./attached/attach_desk.ts";
 import type { AttachedLink } from "./attached/attached_link.ts";
 import { ChildMaker } from "./lineage/child_maker.ts";
+import { Inspection } from "./inspection/inspection.ts";
 import { CommandDesk } from "./life/command_desk.ts";
 import { checkpointOrThrow, damaged } from "./life/control_commands.ts";
 import type {
@@ -26,6 +27,7 @@ import { fork } from "./lineage/lineage.ts";
 import { merge } from "./lineage/merge.ts";
 import { removeJob } from "./life/removal.ts";
 import { Scheduler } from "./life/scheduler.ts";
+import { fileSize } from "./storage/durable_file.ts";
 import { announce, startUp } from "./life/startup.ts";
 import { keepSubmission } from "./submission/submission.ts";
 import type { JobDeps, SupervisorDeps } from "./supervisor_deps.ts";
@@ -67,6 +69,7 @@ class Supervisor implements ControlPlane, TrainerHost {
   readonly #desk: CommandDesk;
   readonly #children: ChildMaker;
   readonly #trainers: AttachDesk;
+  readonly inspection: Inspection;
   readonly #startedAt: number;
   #closing = false;
 
@@ -77,6 +80,7 @@ class Supervisor implements ControlPlane, TrainerHost {
     this.#desk = new CommandDesk(deps, this.#requests);
     this.#children = new ChildMaker(deps);
     this.#trainers = new AttachDesk(deps, registry);
+    this.inspection = new Inspection(deps, registry);
     this.#startedAt = deps.clock();
   }
 
@@ -175,6 +179,10 @@ class Supervisor implements ControlPlane, TrainerHost {
     return this.#desk.receipt(id, commandId);
   }
 
+  cancel(id: string, commandId: string): Promise<Receipt> {
+    return this.#desk.cancel(id, commandId);
+  }
+
   async receipts(id: string): Promise<Receipt[]> {
     await this.#registry.load(id);
     return await this.#deps.store.receipts(id);
@@ -191,7 +199,7 @@ class Supervisor implements ControlPlane, TrainerHost {
   ): Promise<{ record: CheckpointRecord; path: string }> {
     const record = checkpointOrThrow(await this.#registry.load(id), checkpoint);
     const path = this.#deps.artifacts.resolve(id, record.path);
-    if (await sizeOf(path) !== record.bytes) throw damaged(record);
+    if (await fileSize(path) !== record.bytes) throw damaged(record);
     return { record, path };
   }
 
@@ -295,12 +303,3 @@ async function withinLimit(
   cancel();
 }
 
-/** Bytes of a file; null when it is gone. */
-async function sizeOf(path: string): Promise<number | null> {
-  try {
-    return (await Deno.stat(path)).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}

@@ -13,6 +13,7 @@ import { metricRoutes } from "./metrics.ts";
 import { openapiRoutes } from "./openapi.ts";
 import { pageRoutes } from "./pages.tsx";
 import { security } from "./security.ts";
+import { reportRoutes } from "./reports.ts";
 import { sessionRoutes } from "./sessions.ts";
 
 /** The route table. Pages come first: they take what asks for HTML and leave the rest. */
@@ -31,6 +32,7 @@ export function createApp(deps: AppDeps): Hono {
       eventRoutes,
       metricRoutes,
       checkpointRoutes,
+      reportRoutes,
       sessionRoutes,
       datasetRoutes,
       backendRoutes,

@@ -61,6 +61,10 @@ export function commandRoutes(deps: AppDeps): Hono {
     .get(
       "/jobs/:id/commands/:command",
       async (c) => c.json(await jobs.receipt(c.req.param("id"), c.req.param("command"))),
+    .post(
+      "/jobs/:id/report",
+      async (c) => answer(c, { command: "report", ...await parseBody(c, CONTROL_BODIES.report) }),
+    )
     );
 }
 
@@ -73,6 +77,10 @@ function healthCheck(name: string): HealthCheck {
     ? `there are ${HEALTH_CHECKS.join(", ")}`
     : `did you mean ${nearest}?`;
   throw new NotFoundError("health check", `${name}; ${hint}`);
+    )
+    .delete(
+      "/jobs/:id/commands/:command",
+      async (c) => c.json(await jobs.cancel(c.req.param("id"), c.req.param("command"))),
 }
 
 /** 200 with the receipt; 202 with its address when the caller, or the time, does not wait. */

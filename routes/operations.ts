@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { CheckpointRecord, JobManifest, Receipt } from "../jobs/job.ts";
 import { DatasetRecord } from "../jobs/storage/dataset_store.ts";
+import { COLUMN_NAMES, ReportRecord } from "../runtime/protocol/report.ts";
 import { BackendReport } from "../jobs/workers/backend_report.ts";
 import {
   CONTROL_BODIES,
@@ -13,6 +14,7 @@ import {
   JobPatch,
   MergeBody,
   MetricsQuery,
+  ReportRowsQuery,
   SubmissionBody,
 } from "./schemas.ts";
 
@@ -66,6 +68,11 @@ const Metrics = z.object({
   last_event_id: z.string(),
 });
 const Dataset = z.object({ ...DatasetRecord.shape, links });
+const Report = z.object({ ...ReportRecord.shape, links });
+const ReportRow = z.object({
+  row: z.number(),
+  ...Object.fromEntries(COLUMN_NAMES.map((name) => [name, z.number().nullable().optional()])),
+});
 const Anything = z.record(z.string(), z.unknown());
 
 function pageOf(item: z.ZodType): z.ZodObject {
@@ -140,6 +147,9 @@ export const OPERATIONS: readonly Operation[] = [
   control("test", "testJob", "Test on a split."),
   control("checkpoints", "saveCheckpoint", "Save a checkpoint now."),
   control("rewind", "rewindJob", "Load a checkpoint back; a new take begins."),
+  control("reset", "resetJob", "Go back to where the job began; a new take begins."),
+  control("certificate", "certifyJob", "Train steps again and compare every bit with what was kept."),
+  control("report", "scanSamples", "Loss and outcome of each sample of a split, at a checkpoint."),
   control("hparams", "setHparams", "Change hyperparameters at a batch boundary.", "patch"),
   {
     method: "post",
@@ -184,6 +194,39 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "One receipt.",
     status: 200,
     answer: Receipt,
+  },
+  {
+    method: "delete",
+    path: "/jobs/:id/commands/:command",
+    id: "cancelCommand",
+    summary: "End a report that is under way; answers the receipt as it ended.",
+    status: 200,
+    answer: Receipt,
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/reports",
+    id: "listReports",
+    summary: "Reports of a job's samples, newest first.",
+    status: 200,
+    answer: pageOf(Report),
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/reports/:report",
+    id: "getReport",
+    summary: "One report: its distribution and its groups.",
+    status: 200,
+    answer: Report,
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/reports/:report/rows",
+    id: "listReportRows",
+    summary: "Samples of a report, sorted by a column.",
+    query: ReportRowsQuery,
+    status: 200,
+    answer: pageOf(ReportRow),
   },
   {
     method: "get",

@@ -5,11 +5,14 @@ import { JobPermissions, JobState, Priority } from "../jobs/job.ts";
 import { DatasetName } from "../jobs/storage/dataset_store.ts";
 import { HPARAM_NAMES, HparamsPatch } from "../runtime/protocol/hparams.ts";
 import { HEALTH_PAYLOADS } from "../runtime/protocol/health.ts";
+import { ReportRequest } from "../runtime/protocol/report.ts";
+import { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import { Selection } from "../runtime/protocol/selection.ts";
 
 const label = z.string().max(200).optional();
 const count = z.number().int().min(1);
 const config = z.record(z.string(), z.unknown());
+const at = z.union([z.literal("now"), count], 'expected "now" or a checkpoint number').default("now");
 
 /** Datasets that a submission names, each once. */
 export const DatasetNames = z.array(DatasetName).max(100)
@@ -56,6 +59,14 @@ export const CONTROL_BODIES = {
   test: z.strictObject({ split: z.enum(["train", "val", "test"]).default("test"), label }),
   checkpoints: z.strictObject({ label }),
   rewind: z.strictObject({ checkpoint: count }),
+  reset: z.strictObject({}),
+  certificate: z.strictObject({
+    from: z.number().int().min(0).optional()
+      .describe("step; the newest checkpoint at or before it is where the recomputation begins"),
+    to: count.optional().describe("last step that is compared"),
+    take: count.optional().describe("take that both are of; the newest that has the last step"),
+  }),
+  report: z.strictObject({ ...ReportRequest.shape, at }),
   hparams: HparamsPatch.refine(
     (hparams) => Object.keys(hparams).length > 0,
     `expected one or more of ${HPARAM_NAMES.join(", ")}`,
@@ -73,7 +84,7 @@ export const HealthBody = z.strictObject({
 /** A fork. */
 export const ForkBody = z.strictObject({
   selection: Selection,
-  at: z.union([z.literal("now"), count], 'expected "now" or a checkpoint number').default("now"),
+  at,
   run_name: JobName.optional(),
   config: config.default({}),
   lr_mul: z.number().positive().max(1e6).default(1),
@@ -120,6 +131,13 @@ export const MetricsQuery = z.strictObject({
 function wholeText(from: number, to: number) {
   return z.string().refine(
     (text) => /^\d{1,16}$/.test(text) && Number(text) >= from && Number(text) <= to,
+/** Which rows of a report. */
+export const ReportRowsQuery = z.strictObject({
+  sort: z.string().default("index").describe("a column; -loss has the largest first"),
+  limit: wholeText(1, 1_000).default(100),
+  cursor: z.string().optional(),
+});
+
     `expected a whole number from ${from} to ${to}`,
   ).transform(Number);
 }

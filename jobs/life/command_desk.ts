@@ -1,4 +1,4 @@
-import { checkControl, runControl } from "./control_commands.ts";
+import { BESIDE, checkControl, runControl } from "./control_commands.ts";
 import type { ControlRequest, PendingCommand } from "../control_plane.ts";
 import { ConflictError, NotFoundError, UnavailableError } from "../errors.ts";
 import type { BoundKey, IdempotentRequests } from "./idempotent_requests.ts";
@@ -8,10 +8,19 @@ import type { LiveJob } from "./live_job.ts";
 import { appliedReceipt, failedReceipt, pendingReceipt } from "./receipts.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 
+/** A command that can be cancelled. */
+interface Beside {
+  abort: AbortController;
+  /** Resolves when its receipt says how it ended. */
+  ended: Promise<void>;
+}
+
 /** Takes control calls in and keeps their receipts. */
 export class CommandDesk {
   readonly #deps: JobDeps;
   readonly #requests: IdempotentRequests;
+  /** What can be cancelled and is under way. */
+  readonly #beside = new Map<string, Beside>();
 
   constructor(deps: JobDeps, requests: IdempotentRequests) {
     this.#deps = deps;
@@ -46,6 +55,24 @@ export class CommandDesk {
     return receipt;
   }
 
+  /**
+   * Ends a command that is under way beside the job's turn; one that has ended stays as it is.
+   * @throws {ConflictError} for any other: it takes effect at a batch boundary, or not at all.
+   */
+  async cancel(job: string, commandId: string): Promise<Receipt> {
+    const receipt = await this.receipt(job, commandId);
+    if (receipt.status !== "pending") return receipt;
+    const beside = this.#beside.get(commandId);
+    if (beside === undefined) {
+      throw new ConflictError(
+        `command ${commandId} is a ${receipt.command}: it cannot be cancelled`,
+      );
+    }
+    beside.abort.abort(new ConflictError(`command ${commandId} was cancelled`));
+    await beside.ended;
+    return await this.receipt(job, commandId);
+  }
+
   async #start(
     job: LiveJob,
     request: ControlRequest,
@@ -61,10 +88,12 @@ export class CommandDesk {
     const pending = pendingReceipt(job, commandId, request, actor);
     // Written while the command is on its way: neither waits for the other.
     const written = store.putReceipt(pending);
-    const receipt = this.#finish(job, request, pending, written);
-    receipt.catch(() => {
+    const abort = new AbortController();
+    const receipt = this.#finish(job, request, pending, written, abort.signal);
+    const ended = receipt.then(() => {}, () => {
       // Whoever still waits hears of it, and the stored receipt says it.
-    });
+    }).finally(() => this.#beside.delete(commandId));
+    if (BESIDE.has(request.command)) this.#beside.set(commandId, { abort, ended });
     await written;
     return { command_id: commandId, receipt };
   }
@@ -74,10 +103,11 @@ export class CommandDesk {
     request: ControlRequest,
     pending: Receipt,
     written: Promise<void>,
+    signal: AbortSignal,
   ): Promise<Receipt> {
     const { log, store } = this.#deps;
     try {
-      const applied = appliedReceipt(pending, await runControl(job, request));
+      const applied = appliedReceipt(pending, await runControl(job, request, signal));
       await Promise.all([log.durable(), written]);
       await store.putReceipt(applied);
       return applied;

@@ -18,7 +18,8 @@ type RequestOf<C extends ControlRequest["command"]> = Extract<ControlRequest, { 
 interface Control<C extends ControlRequest["command"]> {
   /** Throws what can be known before anything is done. Asked again when its turn comes. */
   check(job: LiveJob, request: RequestOf<C>): void;
-  run(job: LiveJob, request: RequestOf<C>): Promise<Outcome>;
+  /** @param signal Aborts when somebody cancels it; only what is `BESIDE` looks. */
+  run(job: LiveJob, request: RequestOf<C>, signal?: AbortSignal): Promise<Outcome>;
 }
 
 /** How each control call is carried out. */
@@ -75,15 +76,28 @@ export function checkControl(job: LiveJob, request: ControlRequest): void {
   controlOf(request).check(job, request);
 }
 
-/** Carries a control call out: in its turn, except that a stop overtakes what waits. */
-export function runControl(job: LiveJob, request: ControlRequest): Promise<Outcome> {
+/** Carries a control call out: in its turn, but for a stop, and for what needs no turn. */
+export function runControl(
+  job: LiveJob,
+  request: ControlRequest,
+  signal?: AbortSignal,
+): Promise<Outcome> {
   const control = controlOf(request);
+  report: {
+    check: checkReport,
+    run: report,
+  },
   const run = async () => {
     control.check(job, request);
-    return await control.run(job, request);
+/** Looks at a job that goes on: it takes no turn among the commands, and can be cancelled. */
+export const BESIDE: ReadonlySet<ControlRequest["command"]> = new Set(["report", "certificate"]);
+
+    return await control.run(job, request, signal);
   };
   const aside = request.command === "health" && isBeside(job, request);
-  return request.command === "stop" || aside ? run() : job.enqueue(run);
+  return request.command === "stop" || aside || BESIDE.has(request.command)
+    ? run()
+    : job.enqueue(run);
 }
 
 /** @throws {NotFoundError} when the job has no such checkpoint, or has dropped it. */

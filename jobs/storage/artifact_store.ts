@@ -76,7 +76,7 @@ export function openArtifactStore(dataDir: string): ArtifactStore {
 }
 
 /** What a child shares with its parent: everything but what an attempt or the server made. */
-const OWN_FOLDERS = new Set(["checkpoints", "origin", "blobs", "exports", "side"]);
+const OWN_FOLDERS = new Set(["checkpoints", "origin", "blobs", "exports", "reports", "side"]);
 
 class FileArtifactStore implements ArtifactStore {
   readonly jobsDir: string;

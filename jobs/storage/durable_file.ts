@@ -21,6 +21,16 @@ export async function syncFolders(folder: string): Promise<void> {
   await sync(folder);
 }
 
+/** Bytes of a file; null when it is gone. */
+export async function fileSize(path: string): Promise<number | null> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
 /** Removes a file, or finds it gone. */
 export async function removeIfThere(path: string): Promise<void> {
   try {

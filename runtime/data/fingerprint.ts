@@ -36,7 +36,7 @@ export async function datasetHash(
 }
 
 /** Which samples of a larger dataset these are; null where it is no view. */
-function membersOf(dataset: Dataset): Int32Array | null {
+export function membersOf(dataset: Dataset): Int32Array | null {
   if (dataset instanceof CheckedDataset) return membersOf(dataset.base);
   return dataset instanceof SubsetView ? dataset.indices : null;
 }

@@ -39,7 +39,10 @@ export async function perSampleLosses(
       Int32Array.from({ length: count }, (_, offset) => first + offset);
     const batch = await dataset.batch(wanted);
     try {
-      losses.set(lossesOfBatch(handle, loss, batch, count), first);
+      const values = tf.tidy(() =>
+        batchLosses(loss, batch, handle.apply(batch.xs, false), wanted).values
+      );
+      losses.set(values, first);
     } finally {
       tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
     }
@@ -49,20 +52,37 @@ export async function perSampleLosses(
   return losses;
 }
 
-function lossesOfBatch(
-  handle: ModelHandle,
+/**
+ * The losses of one batch, [count]; `split`: the loss answers a scalar, so that it was asked for one
+ * sample at a time.
+ *
+ * @param indices Of the batch's samples in their dataset.
+ */
+export function batchLosses(
   loss: ResolvedLoss,
   { xs, ys }: Batch,
-  count: number,
-): Float32Array {
+  predictions: tf.Tensor,
+  indices: Int32Array,
+  training = false,
+): { values: Float32Array; split: boolean } {
   return tf.tidy(() => {
-    const predictions = handle.apply(xs, false);
-    const values = loss.perSample(ys, predictions);
-    if (values !== null) return values.as1D().dataSync<"float32">().slice();
-    return Float32Array.from({ length: count }, (_, sample) => {
+    const values = loss.perSample(ys, predictions, { xs, indices, training });
+    if (values !== null) {
+      return { values: values.as1D().dataSync<"float32">().slice(), split: false };
+    }
+    const one = (_: number, sample: number) => {
       const only = (tensor: tf.Tensor) => tensor.slice(sample, 1);
-      return tf.tidy(() => loss.mean(mapTensors(ys, only), only(predictions)).dataSync()[0]!);
-    });
+      return tf.tidy(() => {
+        const seen = {
+          xs: mapTensors(xs, only),
+          indices: indices.slice(sample, sample + 1),
+          training,
+        };
+        const [target, prediction] = [mapTensors(ys, only), only(predictions)];
+        return loss.mean(target, prediction, undefined, seen).dataSync()[0]!;
+      });
+    };
+    return { values: Float32Array.from(indices, one), split: true };
   });
 }
 

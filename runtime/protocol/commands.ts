@@ -11,6 +11,8 @@ import { z } from "zod";
 import { HEALTH_PAYLOADS, type HealthReport } from "./health.ts";
 import { type HparamsChange, HparamsPatch, type WireHparams } from "./hparams.ts";
 import { Selection } from "./selection.ts";
+import { ReportRequest, type ScanResult } from "./report.ts";
+import { BatchNormPolicy, GateRule } from "./merge_gate.ts";
 
 const step = z.number().int().min(0);
 const saveReason = z.enum(["explicit", "fork", "merge", "report", "shutdown"]);
@@ -36,13 +38,15 @@ export const COMMAND_PAYLOADS = {
   }),
   set_hparams: HparamsPatch,
   dist_health: HEALTH_PAYLOADS.distribution,
+  scan: ReportRequest.extend({ folder: z.string() }),
+  reset_session: z.strictObject({}),
+  certify: CertifyPayload,
   activations_health: HEALTH_PAYLOADS.activations,
   numerics_health: HEALTH_PAYLOADS.numerics,
   determinism_health: HEALTH_PAYLOADS.determinism,
   throughput_health: HEALTH_PAYLOADS.throughput,
   gradients_health: HEALTH_PAYLOADS.gradients,
   memory_health: HEALTH_PAYLOADS.memory,
-  scan: ReportRequest.extend({ folder: z.string() }),
 } as const satisfies Record<string, z.ZodType>;
 
 /** What a trainer of ours says in its handshake that it takes: every command, and the `ack`. */
@@ -61,6 +65,7 @@ export interface CommandResults {
   stop: Applied & { checkpoint: number | null };
   save_ckpt: Applied & { checkpoint: number };
   load_ckpt: Applied & { checkpoint: number; step: number };
+  scan: Applied & ScanResult;
   test: Applied & TestResult;
   set_hparams: Applied & {
     /** The checkpoint from before the change; null where the disk refused one. */

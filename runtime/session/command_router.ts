@@ -18,6 +18,7 @@ import { resume } from "./handlers/resume.ts";
 import { saveCkpt } from "./handlers/save_ckpt.ts";
 import { setHparams } from "./handlers/set_hparams.ts";
 import { stop } from "./handlers/stop.ts";
+import { scan } from "./handlers/scan.ts";
 import { test } from "./handlers/test.ts";
 import type { Session } from "./session.ts";
 
@@ -41,6 +42,9 @@ const HANDLERS: { readonly [C in CommandName]: Handler<C> } = {
   set_hparams: setHparams,
   dist_health: health("distribution"),
   activations_health: health("activations"),
+  scan,
+  reset_session: resetSession,
+  certify,
   numerics_health: health("numerics"),
   determinism_health: health("determinism"),
   throughput_health: health("throughput"),

@@ -1,0 +1,114 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import type { ControlRequest } from "../../jobs/control_plane.ts";
+import { CommandFailedError, ConflictError } from "../../jobs/errors.ts";
+import { ReportStore } from "../../jobs/inspection/report_store.ts";
+import { scriptedScan } from "../fixtures/scripted_scan.ts";
+import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
+
+const REPORT = {
+  command: "report",
+  split: "train",
+  of: "parent",
+  training_mode: false,
+  at: "now",
+} as const satisfies ControlRequest;
+
+/** A job that trains on slowly. */
+async function running(fixture: SupervisorFixture): Promise<string> {
+  fixture.launcher.script = {
+    beforeStep: (at) => at > 5 ? new Promise((resolve) => setTimeout(resolve, 1)) : undefined,
+  };
+  const { id } = await fixture.submit({ max_epochs: 100_000 });
+  await fixture.untilStep(id, 5);
+  return id;
+}
+
+Deno.test("a report takes no turn: the job is paused while a scan goes on", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const id = await running(fixture);
+  const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  fixture.launcher.script.onScan = async () => {
+    begun.resolve();
+    await go.promise;
+    return [3, NaN, 1, 2];
+  };
+  const pending = await fixture.jobs.command(id, REPORT, "tester");
+  await begun.promise;
+  const paused = await fixture.control(id, { command: "pause", release: false });
+  assertEquals(paused.status, "applied");
+  go.resolve();
+  assertEquals((await pending.receipt).report, 1);
+  const { inspection } = fixture.jobs;
+  const rows = async (sort: string, limit: number, cursor?: string) =>
+    await inspection.rows(id, 1, { sort, limit, cursor });
+  assertEquals((await rows("-loss", 3)).items.map(({ loss }) => loss), [3, 2, 1]);
+  const { items, next_cursor } = await rows("loss", 2, "2");
+  assertEquals(items.map(({ row, loss }) => [row, loss]), [[0, 3], [1, null]]);
+  assertEquals(next_cursor, null);
+  const [record] = await inspection.reports(id);
+  assertEquals([record!.summary.loss.nan, record!.summary.loss.max], [1, 3]);
+  await fixture.restart();
+  assertEquals(await fixture.jobs.inspection.report(id, 1), record);
+  await fixture.control(id, { command: "stop" });
+});
+
+Deno.test("cancel() ends a scan half-way, twice; its receipt says so and nothing is kept", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const id = await running(fixture);
+  const { jobs } = fixture;
+  for (let time = 1; time <= 2; time++) {
+    const begun = Promise.withResolvers<void>();
+    fixture.launcher.script.onScan = async () => {
+      begun.resolve();
+      await fixture.launcher.worker(id).exited;
+      return [];
+    };
+    const { command_id, receipt } = await jobs.command(id, REPORT, "tester");
+    const failed = assertRejects(() => receipt, ConflictError, "was cancelled");
+    await begun.promise;
+    const both = await Promise.all([jobs.cancel(id, command_id), jobs.cancel(id, command_id)]);
+    await failed;
+    assertEquals(both.map(({ status }) => status), ["failed", "failed"]);
+    assertEquals((await jobs.cancel(id, command_id)).status, "failed");
+  }
+  assertEquals(await jobs.inspection.reports(id), []);
+  assertEquals((await jobs.get(id)).state, "running");
+  assertEquals((await jobs.health()).slots.helper_used, 0);
+  await fixture.control(id, { command: "stop" });
+});
+
+Deno.test("cancel() refuses a command that is not a look", async () => {
+  await using fixture = await SupervisorFixture.open({ trainingSlots: 1 });
+  const id = await running(fixture);
+  const held = Promise.withResolvers<void>();
+  fixture.launcher.script.beforeStep = () => held.promise;
+  const { command_id, receipt } = await fixture.jobs.command(
+    id,
+    { command: "pause", release: false },
+    "tester",
+  );
+  await assertRejects(() => fixture.jobs.cancel(id, command_id), ConflictError, "cannot be");
+  held.resolve();
+  assertEquals((await receipt).status, "applied");
+  assertEquals((await fixture.jobs.cancel(id, command_id)).status, "applied");
+  await fixture.control(id, { command: "stop" });
+});
+
+Deno.test("ReportStore.keep() refuses columns that are not what was announced, and keeps nothing", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const { id } = await fixture.submit({ max_steps: 1 });
+  await fixture.untilState(id, "completed");
+  const reports = new ReportStore(fixture.artifacts);
+  const folder = await Deno.makeTempDir({ dir: fixture.folder });
+  const result = scriptedScan(REPORT, folder, [3, 2, 1]);
+  const place = { job: id, checkpoint: 1, take: 1, step: 1, axis_step: 1, epoch: 0 };
+  const record = { ...result, ...place, dataset_hash: null, created_at: 0 };
+  await assertRejects(
+    () => reports.keep({ ...record, samples: 4 }, folder),
+    CommandFailedError,
+    "index",
+  );
+  await Deno.writeFile(`${folder}/loss`, new Uint8Array(12));
+  await assertRejects(() => reports.keep(record, folder), CommandFailedError, "loss");
+  assertEquals(await reports.list(id), []);
+});
