@@ -75,6 +75,13 @@ export type ControlRequest =
   | { command: "test"; split: "train" | "val" | "test"; label?: string | undefined }
   | { command: "checkpoint"; label?: string | undefined }
   | { command: "rewind"; checkpoint: number }
+  | { command: "reset" }
+  | {
+    command: "certificate";
+    from?: number | undefined;
+    to?: number | undefined;
+    take?: number | undefined;
+  }
   | ({ command: "report"; at: "now" | number } & ReportRequest)
   | ({ command: "hparams" } & HparamsPatch)
   | {

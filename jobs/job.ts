@@ -9,6 +9,7 @@
  */
 import { resolve } from "node:path";
 import { z } from "zod";
+import { BatchNormPolicy, GateResult, GateRule } from "../runtime/protocol/merge_gate.ts";
 import { Selection } from "../runtime/protocol/selection.ts";
 
 /** Every state of a job. */
@@ -82,12 +83,14 @@ export const JobAction = z.enum([
   "stop",
   "hparams",
   "rewind",
+  "reset",
   "test",
   "checkpoint",
   "fork",
   "merge",
   "report",
   "health",
+  "certificate",
   "delete",
 ]);
 /** What a person can ask of a job. */
@@ -95,6 +98,16 @@ export type JobAction = z.infer<typeof JobAction>;
 
 /** What a job takes while a worker trains, is about to, or waits at the gate. */
 const AT_WORK: readonly JobAction[] = JobAction.options.filter((action) => action !== "delete");
+
+const NEEDS_MODEL: readonly JobAction[] = [
+  "test",
+  "checkpoint",
+  "fork",
+  "merge",
+  "report",
+  "health",
+  "certificate",
+];
 
 /**
  * The actions each state takes. An ended job takes `resume` only with a raised budget, and a queued
@@ -109,39 +122,10 @@ export const ALLOWED: Record<JobState, readonly JobAction[]> = {
   parked: JobAction.options,
   recovering: AT_WORK,
   stopping: ["stop"],
-  completed: [
-    "resume",
-    "rewind",
-    "test",
-    "checkpoint",
-    "fork",
-    "merge",
-    "report",
-    "health",
-    "delete",
-  ],
-  stopped: [
-    "resume",
-    "rewind",
-    "test",
-    "checkpoint",
-    "fork",
-    "merge",
-    "report",
-    "health",
-    "delete",
-  ],
-  failed: ["rewind", "test", "checkpoint", "fork", "merge", "report", "health", "delete"],
+  completed: ["resume", "rewind", "reset", ...NEEDS_MODEL, "delete"],
+  stopped: ["resume", "rewind", "reset", ...NEEDS_MODEL, "delete"],
+  failed: ["rewind", "reset", ...NEEDS_MODEL, "delete"],
 };
-
-const NEEDS_MODEL: readonly JobAction[] = [
-  "test",
-  "checkpoint",
-  "fork",
-  "merge",
-  "report",
-  "health",
-];
 
 /** What a job in this state takes: a queued or ended one needs a checkpoint for what needs a model. */
 export function actionsOf(state: JobState, hasCheckpoint: boolean): readonly JobAction[] {
@@ -230,6 +214,9 @@ export const JobManifest = z.strictObject({
       /** The nearest checkpoint that all of them came from; null where none is left. */
       ancestor: CheckpointPoint.nullable().optional(),
       optimizer: z.enum(["keep", "fresh"]).optional(),
+      batch_norm: BatchNormPolicy.optional(),
+      /** How it is judged; null where it is not. */
+      gate: GateRule.nullable().optional(),
     }),
   ]).nullable(),
   /** False for a merge that only computes its weights and then parks. */
@@ -263,6 +250,8 @@ export const JobManifest = z.strictObject({
   started_at: z.number().nullable(),
   finished_at: z.number().nullable(),
   metrics: z.strictObject({ last: JobFigures, best: JobFigures }),
+  /** What the gate of a merge found; absent where there was none. */
+  gate: GateResult.optional(),
   /** How many times the test split was looked at. */
   test_looks: count,
   /** What is known of the script that trains it; only where one does. */

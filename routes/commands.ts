@@ -45,6 +45,18 @@ export function commandRoutes(deps: AppDeps): Hono {
       "/jobs/:id/rewind",
       async (c) => answer(c, { command: "rewind", ...await parseBody(c, CONTROL_BODIES.rewind) }),
     )
+    .post(
+      "/jobs/:id/reset",
+      async (c) => answer(c, { command: "reset", ...await parseBody(c, CONTROL_BODIES.reset) }),
+    )
+    .post(
+      "/jobs/:id/certificate",
+      async (c) =>
+        answer(c, {
+          command: "certificate",
+          ...await parseBody(c, CONTROL_BODIES.certificate),
+        }),
+    )
     .patch(
       "/jobs/:id/hparams",
       async (c) => answer(c, { command: "hparams", ...await parseBody(c, CONTROL_BODIES.hparams) }),

@@ -64,6 +64,12 @@ export const CONTROL_BODIES = {
     from: z.number().int().min(0).optional()
       .describe("step; the newest checkpoint at or before it is where the recomputation begins"),
     to: count.optional().describe("last step that is compared"),
+  }),
+  reset: z.strictObject({}),
+  certificate: z.strictObject({
+    from: z.number().int().min(0).optional()
+      .describe("step; the newest checkpoint at or before it is where the recomputation begins"),
+    to: count.optional().describe("last step that is compared"),
     take: count.optional().describe("take that both are of; the newest that has the last step"),
   }),
   report: z.strictObject({ ...ReportRequest.shape, at }),

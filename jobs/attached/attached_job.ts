@@ -23,6 +23,7 @@ const COMMAND_OF: { readonly [A in JobAction]?: string } = {
   stop: "stop",
   hparams: "set_hparams",
   rewind: "load_ckpt",
+  reset: "reset_session",
   test: "test",
   checkpoint: "save_ckpt",
   health: "dist_health",
@@ -47,7 +48,7 @@ export class AttachedJob extends LiveJob {
     return this.record.manifest.attached?.rebuilds ?? false;
   }
 
-  protected override get usesSlot(): boolean {
+  override get usesSlot(): boolean {
     return !this.#ofScript;
   }
 

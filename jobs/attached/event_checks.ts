@@ -45,6 +45,7 @@ export const EVENT_CHECKS: Record<TrainerEventType, z.ZodType> = {
     label: z.string().max(200).nullable(),
   }),
   checkpoint_loaded: z.looseObject({ ...at, checkpoint: z.number().int().min(1) }),
+  session_reset: z.looseObject({ ...at, config: small }),
   artifact_created: z.looseObject({ name: text }),
   log: z.looseObject({ level: z.enum(["debug", "info", "warn", "error"]), message: text }),
   error: z.looseObject({

@@ -1,4 +1,5 @@
 import type { Applied, CommandName } from "../../runtime/protocol/commands.ts";
+import { certify } from "../certificate/certificate.ts";
 import { assertAllowed } from "./assert_allowed.ts";
 import type { Attempt } from "./attempt.ts";
 import { raisedBudget } from "./budget.ts";
@@ -9,6 +10,7 @@ import { checkHealth, isBeside } from "./health_command.ts";
 import { changeConfig, checkHparams, hparamsOf, refusedHparam } from "./hparams.ts";
 import { checkReport, report } from "../inspection/report_command.ts";
 import type { LiveJob } from "./live_job.ts";
+import { reset } from "./reset.ts";
 
 /** What a control call answers beside its receipt. */
 export type Outcome = { applied_at_step: number } & Record<string, unknown>;
@@ -57,6 +59,14 @@ const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
       checkpointOrThrow(job, checkpoint);
     },
     run: rewind,
+  },
+  reset: {
+    check: (job) => assertAllowed(job, "reset"),
+    run: reset,
+  },
+  certificate: {
+    check: (job) => assertAllowed(job, "certificate"),
+    run: certify,
   },
   hparams: {
     check: (job, request) => {
@@ -117,7 +127,8 @@ function controlOf(request: ControlRequest): Control<ControlRequest["command"]> 
   return CONTROLS[request.command] as Control<ControlRequest["command"]>;
 }
 
-async function pause(job: LiveJob, request: RequestOf<"pause">): Promise<Outcome> {
+/** Holds a job's training; with `release` its worker is let go. */
+export async function pause(job: LiveJob, request: RequestOf<"pause">): Promise<Outcome> {
   if (job.state === "queued" || (job.state === "recovering" && job.attempt === null)) {
     job.withdraw();
     job.goTo("parked", "paused before its worker began", { goal: "parked" });
@@ -231,7 +242,7 @@ async function send<C extends CommandName>(
 }
 
 /** Sends a command that another worker may be given again: whatever a dead one did of it stands. */
-async function sendOrAgain<C extends CommandName>(
+export async function sendOrAgain<C extends CommandName>(
   job: LiveJob,
   request: ControlRequest,
   attempt: Attempt,
@@ -254,7 +265,7 @@ function again(job: LiveJob, request: ControlRequest): Promise<Outcome> {
 }
 
 /** Applied where the job stands, with the checkpoint of that very step if there is one. */
-function here(job: LiveJob): Outcome {
+export function here(job: LiveJob): Outcome {
   const { step, epoch, take } = job.record.manifest;
   const newest = job.record.checkpoints.values()
     .filter((record) => record.step === step && record.take === take)

@@ -64,6 +64,11 @@ const FOLDS: { readonly [T in EventType]?: Fold<T> } = {
   }),
   epoch_end: (_, { epoch }) => ({ epoch }),
   checkpoint_loaded: (_, { step, epoch }) => ({ step, epoch }),
+  session_reset: (manifest, { step, epoch, config }) => ({
+    step,
+    epoch,
+    config: { ...manifest.config, ...config },
+  }),
   validation: ({ metrics }, { step, val_loss, val_accuracy }) => {
     const last = { ...metrics.last, val_loss, val_accuracy };
     const better = val_loss !== null &&

@@ -1,5 +1,6 @@
 import type { CheckpointReference, LaunchContext } from "../../runtime/protocol/commands.ts";
 import type { TrainerEvents } from "../../runtime/protocol/events.ts";
+import { HPARAM_NAMES } from "../../runtime/protocol/hparams.ts";
 import { Selection } from "../../runtime/protocol/selection.ts";
 import { newToken } from "../job_id.ts";
 import type { CheckpointRecord, JobManifest, StoredSelection } from "../job.ts";
@@ -90,6 +91,12 @@ function firstConfig({ log }: Deps, manifest: JobManifest): Record<string, unkno
   const { config } = JSON.parse(started.data) as TrainerEvents["session_started"];
   const { max_epochs, max_steps } = manifest.config;
   return { ...config, max_epochs, max_steps };
+}
+
+/** The hyperparameters that a job began with, of those that may be changed live. */
+export function firstHparams(deps: Deps, manifest: JobManifest): Record<string, unknown> {
+  const config = firstConfig(deps, manifest);
+  return Object.fromEntries(HPARAM_NAMES.map((name) => [name, config[name] ?? null]));
 }
 
 /** Numbers go on where the log ends, whatever the ring has dropped. */

@@ -61,7 +61,7 @@ export class LiveJob extends Changes {
   }
 
   /** Whether its training takes one of the server's slots. */
-  protected get usesSlot(): boolean {
+  get usesSlot(): boolean {
     return true;
   }
 

@@ -43,7 +43,13 @@ export function restorePoints(
     const record = records.get(checkpoint);
     if (record) points.push({ record, seq: event.seq, take: event.take });
   }
-  return points.sort((a, b) => b.seq - a.seq);
+  const { seq: began } = lastBeginning(log, job);
+  return points.filter(({ seq }) => seq > began).sort((a, b) => b.seq - a.seq);
+}
+
+/** Where the job began last: at its first event, or when it was reset. Nothing older is its state. */
+function lastBeginning(log: EventLog, job: string): { seq: number; take: number } {
+  return log.newest(job, ["session_reset"]) ?? { seq: 0, take: 1 };
 }
 
 /**
@@ -73,14 +79,13 @@ export async function planRecovery(
       break;
     }
   }
-  const since = point?.seq ?? 0;
+  const { seq: since, take: fromTake } = point ?? lastBeginning(log, job.id);
   const later = log.read(
     { job: job.id, types: ["checkpoint_loaded", "command_applied"] },
     since,
     ALL,
   );
   const continuous = !later.some(({ type }) => type === "checkpoint_loaded");
-  const fromTake = point?.take ?? 1;
   return {
     point,
     skipped,
@@ -94,7 +99,8 @@ export async function planRecovery(
   };
 }
 
-function hyperparameterChange(event: LoggedEvent): ReplayCommand[] {
+/** The change that a `command_applied` is of, to be made again; none for other commands. */
+export function hyperparameterChange(event: LoggedEvent): ReplayCommand[] {
   const { command, payload, applied_at_step } = fields<TrainerEvents["command_applied"]>(event);
   return command === "set_hparams" ? [{ command, payload, applied_at_step }] : [];
 }

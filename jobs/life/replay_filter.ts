@@ -24,6 +24,7 @@ const OF_THE_ATTEMPT: ReadonlySet<TrainerEventType> = new Set([
   "session_started",
   "checkpoint_saved",
   "checkpoint_loaded",
+  "session_reset",
   "artifact_created",
   "test_complete",
   "trainingFinished",

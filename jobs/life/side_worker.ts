@@ -3,6 +3,7 @@ import type {
   CommandPayload,
   CommandResults,
 } from "../../runtime/protocol/commands.ts";
+import type { TrainerEvent } from "../../runtime/protocol/events.ts";
 import { CommandFailedError, UnavailableError } from "../errors.ts";
 import type { CheckpointRecord } from "../job.ts";
 import { holdOrigin, releaseOrigins } from "../lineage/origin.ts";
@@ -22,6 +23,8 @@ const CANCEL_GRACE_MS = 1_000;
 export interface SideLink {
   /** The checkpoint that its model is of. */
   readonly checkpoint: CheckpointRecord;
+  /** What it said of itself when it got ready. */
+  readonly started: TrainerEvent<"session_started">;
   /** Absolute path of the one folder that it may write to. What is wanted of it is moved away. */
   readonly folder: string;
   /** @throws {CommandFailedError} when the worker refuses it, or is gone before it replies. */
@@ -122,9 +125,9 @@ export class SideWorkers {
     try {
       if (this.#job.closing || signal?.aborted) cancel();
       await this.#job.until(() => attempt.ready || attempt.gone || undefined);
-      if (!attempt.ready) throw await startFailure(attempt);
-      const { checkpoint } = attempt;
-      return await work({ checkpoint, folder: path, send: attempt.send.bind(attempt) });
+      const { checkpoint, started } = attempt;
+      if (started === null) throw await startFailure(attempt);
+      return await work({ checkpoint, started, folder: path, send: attempt.send.bind(attempt) });
     } catch (error) {
       signal?.throwIfAborted();
       throw this.#job.closing ? shuttingDown() : await whyGone(attempt, error);
@@ -192,6 +195,7 @@ export class SideWorkers {
     const { record } = this.#job;
     if (event.type === "session_started") {
       attempt.ready = true;
+      if (attempt instanceof SideAttempt) attempt.started = event;
       this.#job.signal();
     }
     if (event.type === "error" && event.fatal) attempt.fatal = event;
@@ -202,6 +206,9 @@ export class SideWorkers {
 
 /** The one worker of one use. */
 class SideAttempt extends Attempt {
+  /** What it said of itself; null until it is ready. */
+  started: TrainerEvent<"session_started"> | null = null;
+
   constructor(
     readonly checkpoint: CheckpointRecord,
     ...attempt: ConstructorParameters<typeof Attempt>

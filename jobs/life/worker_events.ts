@@ -65,7 +65,7 @@ function keepEvent(
   if (verdict.kind === "drop") return null;
   const step = stepOf(event) ?? record.manifest.step;
   let { take } = record.manifest;
-  if (event.type === "checkpoint_loaded") take++;
+  if (event.type === "checkpoint_loaded" || event.type === "session_reset") take++;
   if (verdict.kind === "diverged") {
     take++;
     const { field, logged, replayed } = verdict;

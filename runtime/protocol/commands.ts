@@ -8,6 +8,7 @@
  * `command_applied` event that is durable before the next step runs.
  */
 import { z } from "zod";
+import { CertifyPayload, type CertifyResult } from "./certificate.ts";
 import { HEALTH_PAYLOADS, type HealthReport } from "./health.ts";
 import { type HparamsChange, HparamsPatch, type WireHparams } from "./hparams.ts";
 import { Selection } from "./selection.ts";
@@ -37,6 +38,7 @@ export const COMMAND_PAYLOADS = {
     label: z.string().max(200).optional(),
   }),
   set_hparams: HparamsPatch,
+  certify: CertifyPayload,
   dist_health: HEALTH_PAYLOADS.distribution,
   scan: ReportRequest.extend({ folder: z.string() }),
   reset_session: z.strictObject({}),
@@ -73,6 +75,8 @@ export interface CommandResults {
     hparams: WireHparams;
     changed: HparamsChange;
   };
+  reset_session: Applied;
+  certify: Applied & CertifyResult;
   dist_health: Applied & HealthReport;
   activations_health: Applied & HealthReport;
   numerics_health: Applied & HealthReport;
@@ -102,6 +106,7 @@ export interface TestResult {
 export const TRAJECTORY_COMMANDS = [
   "resume",
   "load_ckpt",
+  "reset_session",
   "set_hparams",
 ] as const satisfies readonly CommandName[];
 

@@ -87,6 +87,12 @@ export interface TrainerEvents {
     label: string | null;
   };
   checkpoint_loaded: { checkpoint: number; step: number; epoch: number };
+  session_reset: {
+    step: number;
+    epoch: number;
+    /** Hyperparameters as they are at the start again. */
+    config: Record<string, unknown>;
+  };
   artifact_created: { name: string; bytes: number };
   log: {
     level: "debug" | "info" | "warn" | "error";
@@ -196,6 +202,7 @@ export const TRAINER_EVENT_TYPES: Record<TrainerEventType, true> = {
   resumed: true,
   checkpoint_saved: true,
   checkpoint_loaded: true,
+  session_reset: true,
   artifact_created: true,
   log: true,
   error: true,

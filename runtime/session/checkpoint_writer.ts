@@ -13,6 +13,8 @@ export class CheckpointWriter {
   #lastSaved = -Infinity;
   /** The newest checkpoint and the step it stands at; null before the first. */
   newest: { checkpoint: number; step: number } | null;
+  /** Where the run began, if this worker began it. */
+  start: { path: string; sha256: string } | null = null;
   readonly #context: LaunchContext;
   readonly #channel: TrainerChannel;
 
@@ -61,13 +63,12 @@ export class CheckpointWriter {
       indices,
       state: { ...run.captureState(), job: run_id, session: session_id, module: module.sha256 },
     });
-    const { bytes, sha256 } = await saveCheckpoint(
-      `${this.#context.checkpoint_dir}/${file}`,
-      snapshot,
-    );
+    const path = `${this.#context.checkpoint_dir}/${file}`;
+    const { bytes, sha256 } = await saveCheckpoint(path, snapshot);
     this.#next++;
     this.#lastSaved = performance.now();
     this.newest = { checkpoint, step };
+    if (reason === "start") this.start = { path, sha256 };
     this.#channel.emit("checkpoint_saved", {
       checkpoint,
       step,

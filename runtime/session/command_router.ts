@@ -11,9 +11,11 @@ import {
 import { clipText } from "../protocol/clip_text.ts";
 import { CheckpointError } from "../checkpoints/checkpoint_error.ts";
 import { CommandError } from "./command_error.ts";
+import { certify } from "./handlers/certify.ts";
 import { health } from "./handlers/health.ts";
 import { loadCkpt } from "./handlers/load_ckpt.ts";
 import { pause } from "./handlers/pause.ts";
+import { resetSession } from "./handlers/reset_session.ts";
 import { resume } from "./handlers/resume.ts";
 import { saveCkpt } from "./handlers/save_ckpt.ts";
 import { setHparams } from "./handlers/set_hparams.ts";
@@ -40,6 +42,7 @@ const HANDLERS: { readonly [C in CommandName]: Handler<C> } = {
   load_ckpt: loadCkpt,
   test,
   set_hparams: setHparams,
+  certify,
   dist_health: health("distribution"),
   activations_health: health("activations"),
   scan,

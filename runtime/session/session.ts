@@ -11,10 +11,10 @@ import { addToTotals } from "./add_to_totals.ts";
 import { CallbackRunner } from "./callback_runner.ts";
 import { CheckpointWriter } from "./checkpoint_writer.ts";
 import { CommandRouter } from "./command_router.ts";
+import { finish } from "./finish.ts";
 import { PauseGate } from "./pause_gate.ts";
 import { PhaseError } from "./phase_error.ts";
 import { Replay } from "./replay.ts";
-import { testSplit } from "./test_split.ts";
 
 /** What a session is made of. */
 export interface SessionParts {
@@ -22,6 +22,8 @@ export interface SessionParts {
   channel: TrainerChannel;
   definition: JobDefinition;
   run: TrainingRun;
+  /** Looks on between two steps; absent where nobody does. */
+  atBoundary?: () => Promise<void>;
 }
 
 /** How a session ended. `released`: the line closed, the job goes on in a later worker. */
@@ -43,12 +45,15 @@ export class Session {
   readonly #router: CommandRouter;
   readonly #replay: Replay;
   readonly #callbacks: CallbackRunner;
+  readonly #parts: SessionParts;
   /** What callbacks are told, step and epoch aside. */
   #newest: Omit<CallbackFigures, "step" | "epoch"> = NO_FIGURES;
   /** The job was paused before this worker began, and has yet to say so. */
   #restoresPause: boolean;
 
-  constructor({ context, channel, definition, run }: SessionParts) {
+  constructor(parts: SessionParts) {
+    const { context, channel, definition, run } = parts;
+    this.#parts = parts;
     this.run = run;
     this.channel = channel;
     this.#definition = definition;
@@ -86,7 +91,7 @@ export class Session {
       const reason = await trainLoop(this.run, this.#hooks());
       const end = reason === "left" ? this.#whyLeft() : reason;
       if (end === "released" || end === "stopped") return end;
-      await this.#finish();
+      await finish(this);
       if (this.goal !== "running") return this.#whyLeft();
       if (this.run.spent !== null || this.#callbacks.stopped) return end;
     }
@@ -102,6 +107,16 @@ export class Session {
     await this.#replayDue();
     await this.gate.hold(() => this.goal !== "stopping");
     return "released";
+  }
+
+  /** The same run in a session of its own, which trains what the log has of it again. */
+  again(
+    channel: TrainerChannel,
+    replay: LaunchContext["replay"],
+    atBoundary: () => Promise<void>,
+  ): Session {
+    const context = { ...this.#parts.context, goal: "running" as const, replay };
+    return new Session({ ...this.#parts, context, channel, atBoundary });
   }
 
   /** The job's own step and epoch. */
@@ -147,6 +162,7 @@ export class Session {
   }
 
   async #passGate(): Promise<"go on" | "leave"> {
+    await this.#parts.atBoundary?.();
     if (this.#replaying) {
       await this.#replayDue();
       if (this.#replaying) {
@@ -261,26 +277,6 @@ export class Session {
     this.channel.emit("validation", { ...this.position, ...figures });
     this.#newest = { ...this.#newest, valLoss: loss, valAccuracy: accuracy, metrics };
     await this.#callbacks.run("onValidation");
-  }
-
-  async #finish(): Promise<void> {
-    const { run } = this;
-    // Held after its test already, and resumed, maybe in another worker.
-    if (run.testedAt === run.step) return;
-    await this.trySave("final");
-    if (!run.config.testAfter || run.data.test === null) return;
-    await testSplit(this, "test", null, "auto_test_complete");
-    if (run.config.pauseAfterTest) await this.#holdAfterTest();
-  }
-
-  async #holdAfterTest(): Promise<void> {
-    this.run.testedAt = this.run.step;
-    this.goal = "paused";
-    // The final checkpoint is of this step too, but knows nothing of the test.
-    this.checkpoints.newest = null;
-    const checkpoint = await this.trySave("pause");
-    this.channel.emit("paused", { ...this.position, reason: "test", checkpoint });
-    await this.gate.hold(() => this.goal === "paused");
   }
 }
 

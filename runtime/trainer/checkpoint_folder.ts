@@ -3,6 +3,8 @@ import type { TrainerEvents } from "../protocol/events.ts";
 /** A run's checkpoint files: the newest few stay in the script's folder, a server gets links. */
 export class CheckpointFolder {
   readonly #kept: string[] = [];
+  /** The first one, for a reset: it stays beside the newest. */
+  #start: string | null = null;
   #server: string | null = null;
 
   /** @param folder Where the session writes. @param keep How many stay. */
@@ -14,13 +16,14 @@ export class CheckpointFolder {
 
   /** The newest checkpoint's path; null before the first. */
   get newest(): string | null {
-    const file = this.#kept.at(-1);
-    return file === undefined ? null : `${this.folder}/${file}`;
+    const file = this.#kept.at(-1) ?? this.#start;
+    return file === null ? null : `${this.folder}/${file}`;
   }
 
   /** A server wants its own, also of those that are there. */
   attach(server: string): void {
     this.#server = server;
+    if (this.#start !== null) this.#give(this.#start);
     for (const file of this.#kept) this.#give(file);
   }
 
@@ -29,8 +32,9 @@ export class CheckpointFolder {
   }
 
   /** A checkpoint is whole: what the server is told of, it has. */
-  saved({ file }: TrainerEvents["checkpoint_saved"]): void {
-    this.#kept.push(file);
+  saved({ file, reason }: TrainerEvents["checkpoint_saved"]): void {
+    if (reason === "start") this.#start = file;
+    else this.#kept.push(file);
     this.#give(file);
     while (this.#kept.length > this.keep) {
       const dropped = this.#kept.shift()!;
