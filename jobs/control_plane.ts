@@ -109,6 +109,11 @@ export interface MergeRequest {
   params: Record<string, unknown>;
   run_name?: string | undefined;
   config: PartialJobConfig;
+  /** `keep`: that of the job in the path. */
+  optimizer: "keep" | "fresh";
+  batch_norm: BatchNormPolicy;
+  /** Null: nobody judges it. */
+  gate: GateRule | null;
   start: boolean;
 }
 
@@ -116,18 +121,8 @@ export interface MergeRequest {
 export interface PendingCommand {
   command_id: string;
   receipt: Promise<Receipt>;
-  /** `keep`: that of the job in the path. */
-  optimizer: "keep" | "fresh";
-  batch_norm: BatchNormPolicy;
-  /** Null: nobody judges it. */
-  gate: GateRule | null;
 }
 
-/** The job service. Every method throws the errors of `jobs/errors.ts`. */
-export interface ControlPlane {
-  submit(
-    submission: Submission,
-    idempotency?: Idempotency,
 /** The reports of jobs. */
 export interface InspectionDesk {
   /** Newest first. */
@@ -136,6 +131,11 @@ export interface InspectionDesk {
   rows(job: string, report: number, query: RowsQuery): Promise<Page<ReportRow>>;
 }
 
+/** The job service. Every method throws the errors of `jobs/errors.ts`. */
+export interface ControlPlane {
+  submit(
+    submission: Submission,
+    idempotency?: Idempotency,
   ): Promise<{ job: JobManifest; replayed: boolean }>;
   get(job: string): Promise<JobManifest>;
   list(query: JobQuery): Promise<Page<JobManifest>>;
@@ -154,6 +154,11 @@ export interface InspectionDesk {
     idempotency?: Idempotency,
   ): Promise<PendingCommand>;
   receipt(job: string, commandId: string): Promise<Receipt>;
+  /**
+   * Ends a report or an export that is under way; answers its receipt, as it ended.
+   * @throws {ConflictError} for a command that takes effect at once or not at all.
+   */
+  cancel(job: string, commandId: string): Promise<Receipt>;
   receipts(job: string): Promise<Receipt[]>;
   fork(
     job: string,
@@ -161,11 +166,6 @@ export interface InspectionDesk {
     actor: string,
     idempotency?: Idempotency,
   ): Promise<{ job: JobManifest; replayed: boolean }>;
-  /**
-   * Ends a report or an export that is under way; answers its receipt, as it ended.
-   * @throws {ConflictError} for a command that takes effect at once or not at all.
-   */
-  cancel(job: string, commandId: string): Promise<Receipt>;
   merge(
     job: string,
     request: MergeRequest,
@@ -185,6 +185,9 @@ export interface InspectionDesk {
   /** The source of the job's module, as posted. */
   moduleSource(job: string): Promise<string>;
 
+  /** What was found out about a job's samples. */
+  readonly inspection: InspectionDesk;
+
   /** How the server stands, for `/readyz` and the dashboard's header. */
   health(): Promise<ServerHealth>;
   /** Stops taking work, asks workers to checkpoint, ends them. Resolves within `limitMs`. */
@@ -192,9 +195,6 @@ export interface InspectionDesk {
 }
 
 /** How the server stands. */
-  /** What was found out about a job's samples. */
-  readonly inspection: InspectionDesk;
-
 export interface ServerHealth {
   ready: boolean;
   reason: string | null;

@@ -61,6 +61,10 @@ export function commandRoutes(deps: AppDeps): Hono {
       "/jobs/:id/hparams",
       async (c) => answer(c, { command: "hparams", ...await parseBody(c, CONTROL_BODIES.hparams) }),
     )
+    .post(
+      "/jobs/:id/report",
+      async (c) => answer(c, { command: "report", ...await parseBody(c, CONTROL_BODIES.report) }),
+    )
     .post("/jobs/:id/health/:check", async (c) => {
       const check = healthCheck(c.req.param("check"));
       const asked = await parseBody(c, HEALTH_PAYLOADS[check]);
@@ -73,10 +77,10 @@ export function commandRoutes(deps: AppDeps): Hono {
     .get(
       "/jobs/:id/commands/:command",
       async (c) => c.json(await jobs.receipt(c.req.param("id"), c.req.param("command"))),
-    .post(
-      "/jobs/:id/report",
-      async (c) => answer(c, { command: "report", ...await parseBody(c, CONTROL_BODIES.report) }),
     )
+    .delete(
+      "/jobs/:id/commands/:command",
+      async (c) => c.json(await jobs.cancel(c.req.param("id"), c.req.param("command"))),
     );
 }
 
@@ -89,10 +93,6 @@ function healthCheck(name: string): HealthCheck {
     ? `there are ${HEALTH_CHECKS.join(", ")}`
     : `did you mean ${nearest}?`;
   throw new NotFoundError("health check", `${name}; ${hint}`);
-    )
-    .delete(
-      "/jobs/:id/commands/:command",
-      async (c) => c.json(await jobs.cancel(c.req.param("id"), c.req.param("command"))),
 }
 
 /** 200 with the receipt; 202 with its address when the caller, or the time, does not wait. */

@@ -149,8 +149,6 @@ export const OPERATIONS: readonly Operation[] = [
   control("rewind", "rewindJob", "Load a checkpoint back; a new take begins."),
   control("reset", "resetJob", "Go back to where the job began; a new take begins."),
   control("certificate", "certifyJob", "Train steps again and compare every bit with what was kept."),
-  control("reset", "resetJob", "Go back to where the job began; a new take begins."),
-  control("certificate", "certifyJob", "Train steps again and compare every bit with what was kept."),
   control("report", "scanSamples", "Loss and outcome of each sample of a split, at a checkpoint."),
   control("hparams", "setHparams", "Change hyperparameters at a batch boundary.", "patch"),
   {

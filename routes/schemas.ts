@@ -64,12 +64,6 @@ export const CONTROL_BODIES = {
     from: z.number().int().min(0).optional()
       .describe("step; the newest checkpoint at or before it is where the recomputation begins"),
     to: count.optional().describe("last step that is compared"),
-  }),
-  reset: z.strictObject({}),
-  certificate: z.strictObject({
-    from: z.number().int().min(0).optional()
-      .describe("step; the newest checkpoint at or before it is where the recomputation begins"),
-    to: count.optional().describe("last step that is compared"),
     take: count.optional().describe("take that both are of; the newest that has the last step"),
   }),
   report: z.strictObject({ ...ReportRequest.shape, at }),
@@ -108,10 +102,14 @@ export const MergeBody = z.strictObject({
   ).min(1).max(64),
   strategy: z.string(),
   params: z.record(z.string(), z.unknown()).default({}),
-  optimizer: z.enum(["keep", "fresh"]).default("fresh")
-    .describe("keep: with the momenta of the job in the path"),
   run_name: JobName.optional(),
   config: config.default({}),
+  optimizer: z.enum(["keep", "fresh"]).default("fresh")
+    .describe("keep: with the momenta of the job in the path"),
+  batch_norm: BatchNormPolicy.default("recalculate")
+    .describe("statistics of batch normalization: from a pass over the parents' samples, or averaged"),
+  gate: GateRule.nullable().prefault({})
+    .describe("how the merge is compared with its parents; null does not"),
   start: z.boolean().default(false),
 });
 
@@ -133,10 +131,6 @@ export const MetricsQuery = z.strictObject({
   format: z.enum(["json", "csv"]).optional(),
 });
 
-/** A whole number as a query string has it. */
-function wholeText(from: number, to: number) {
-  return z.string().refine(
-    (text) => /^\d{1,16}$/.test(text) && Number(text) >= from && Number(text) <= to,
 /** Which rows of a report. */
 export const ReportRowsQuery = z.strictObject({
   sort: z.string().default("index").describe("a column; -loss has the largest first"),
@@ -144,6 +138,10 @@ export const ReportRowsQuery = z.strictObject({
   cursor: z.string().optional(),
 });
 
+/** A whole number as a query string has it. */
+function wholeText(from: number, to: number) {
+  return z.string().refine(
+    (text) => /^\d{1,16}$/.test(text) && Number(text) >= from && Number(text) <= to,
     `expected a whole number from ${from} to ${to}`,
   ).transform(Number);
 }

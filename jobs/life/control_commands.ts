@@ -6,8 +6,8 @@ import { raisedBudget } from "./budget.ts";
 import type { ControlRequest } from "../control_plane.ts";
 import { CommandFailedError, NotFoundError } from "../errors.ts";
 import { type CheckpointRecord, ENDED, LIVE } from "../job.ts";
-import { checkHealth, isBeside } from "./health_command.ts";
 import { changeConfig, checkHparams, hparamsOf, refusedHparam } from "./hparams.ts";
+import { checkHealth, isBeside } from "./health_command.ts";
 import { checkReport, report } from "../inspection/report_command.ts";
 import type { LiveJob } from "./live_job.ts";
 import { reset } from "./reset.ts";
@@ -79,7 +79,14 @@ const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
     check: (job) => assertAllowed(job, "health"),
     run: checkHealth,
   },
+  report: {
+    check: checkReport,
+    run: report,
+  },
 };
+
+/** Looks at a job that goes on: it takes no turn among the commands, and can be cancelled. */
+export const BESIDE: ReadonlySet<ControlRequest["command"]> = new Set(["report", "certificate"]);
 
 /** @throws {StateConflictError} and what else can be known of a control call at once. */
 export function checkControl(job: LiveJob, request: ControlRequest): void {
@@ -93,15 +100,8 @@ export function runControl(
   signal?: AbortSignal,
 ): Promise<Outcome> {
   const control = controlOf(request);
-  report: {
-    check: checkReport,
-    run: report,
-  },
   const run = async () => {
     control.check(job, request);
-/** Looks at a job that goes on: it takes no turn among the commands, and can be cancelled. */
-export const BESIDE: ReadonlySet<ControlRequest["command"]> = new Set(["report", "certificate"]);
-
     return await control.run(job, request, signal);
   };
   const aside = request.command === "health" && isBeside(job, request);

@@ -11,9 +11,9 @@ import { z } from "zod";
 import { CertifyPayload, type CertifyResult } from "./certificate.ts";
 import { HEALTH_PAYLOADS, type HealthReport } from "./health.ts";
 import { type HparamsChange, HparamsPatch, type WireHparams } from "./hparams.ts";
-import { Selection } from "./selection.ts";
 import { ReportRequest, type ScanResult } from "./report.ts";
 import { BatchNormPolicy, GateRule } from "./merge_gate.ts";
+import { Selection } from "./selection.ts";
 
 const step = z.number().int().min(0);
 const saveReason = z.enum(["explicit", "fork", "merge", "report", "shutdown"]);
@@ -38,11 +38,10 @@ export const COMMAND_PAYLOADS = {
     label: z.string().max(200).optional(),
   }),
   set_hparams: HparamsPatch,
-  certify: CertifyPayload,
-  dist_health: HEALTH_PAYLOADS.distribution,
   scan: ReportRequest.extend({ folder: z.string() }),
   reset_session: z.strictObject({}),
   certify: CertifyPayload,
+  dist_health: HEALTH_PAYLOADS.distribution,
   activations_health: HEALTH_PAYLOADS.activations,
   numerics_health: HEALTH_PAYLOADS.numerics,
   determinism_health: HEALTH_PAYLOADS.determinism,
@@ -66,8 +65,8 @@ export interface CommandResults {
   resume: Applied;
   stop: Applied & { checkpoint: number | null };
   save_ckpt: Applied & { checkpoint: number };
-  load_ckpt: Applied & { checkpoint: number; step: number };
   scan: Applied & ScanResult;
+  load_ckpt: Applied & { checkpoint: number; step: number };
   test: Applied & TestResult;
   set_hparams: Applied & {
     /** The checkpoint from before the change; null where the disk refused one. */
@@ -136,7 +135,7 @@ export const ReplayCommand = z.strictObject({
 export type ReplayCommand = z.infer<typeof ReplayCommand>;
 
 /** What a job may compute on; `auto`: the best of what is there. */
-export const BACKENDS = ["auto", "tensorflow", "wasm", "cpu"] as const;
+export const BACKENDS = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] as const;
 
 /** Names one checkpoint file and what must be true of its bytes. */
 export const CheckpointReference = z.strictObject({
@@ -174,6 +173,8 @@ export const LaunchContext = z.strictObject({
   backend: z.enum(BACKENDS),
   /** The library that `tensorflow` computes with, or why there is none; absent: none was looked for. */
   tensorflow: z.strictObject({ library: z.string().nullable(), reason: z.string() }).optional(),
+  /** The GPU that `webgpu` computes on, or why there is none; absent: none was looked for. */
+  webgpu: z.strictObject({ adapter: z.string().nullable(), reason: z.string() }).optional(),
   threads: z.number().int().min(1),
   /** SHA-256 of the lock of the packages that modules may import besides the usual ones. */
   imports: z.string().optional(),
@@ -205,6 +206,9 @@ export const LaunchContext = z.strictObject({
       strategy: z.string(),
       params: z.record(z.string(), z.unknown()),
       optimizer: z.enum(["keep", "fresh"]),
+      batch_norm: BatchNormPolicy,
+      /** Null: nobody judges it. */
+      gate: GateRule.nullable(),
     }),
   ]),
   /** Own axis offset of a child on a later attempt. */

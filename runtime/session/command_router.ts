@@ -18,9 +18,9 @@ import { pause } from "./handlers/pause.ts";
 import { resetSession } from "./handlers/reset_session.ts";
 import { resume } from "./handlers/resume.ts";
 import { saveCkpt } from "./handlers/save_ckpt.ts";
+import { scan } from "./handlers/scan.ts";
 import { setHparams } from "./handlers/set_hparams.ts";
 import { stop } from "./handlers/stop.ts";
-import { scan } from "./handlers/scan.ts";
 import { test } from "./handlers/test.ts";
 import type { Session } from "./session.ts";
 
@@ -42,12 +42,11 @@ const HANDLERS: { readonly [C in CommandName]: Handler<C> } = {
   load_ckpt: loadCkpt,
   test,
   set_hparams: setHparams,
-  certify,
-  dist_health: health("distribution"),
-  activations_health: health("activations"),
   scan,
   reset_session: resetSession,
   certify,
+  dist_health: health("distribution"),
+  activations_health: health("activations"),
   numerics_health: health("numerics"),
   determinism_health: health("determinism"),
   throughput_health: health("throughput"),
