@@ -22,6 +22,7 @@ import {
 } from "../protocol/job_config.ts";
 import type { CustomSteps } from "../training/custom_step.ts";
 import { resolveLoss } from "../training/losses.ts";
+import { checkTrainable } from "../training/check_trainable.ts";
 import { type ModelHandle, modelHandle } from "../training/model_handle.ts";
 import { buildModel, isModelSource, modelArgs } from "../training/model_source.ts";
 import type { Schedule } from "../training/schedules.ts";
@@ -124,6 +125,8 @@ export async function buildJob(
   built.run = run;
   phase("setup", 1);
   const hash = await PhaseError.in("data", () => datasetHash(data.train, data.val, data.test));
+  phase("setup", 2);
+  await PhaseError.in("model", () => checkTrainable(run));
   return { definition, run, datasetHash: hash };
 }
 
