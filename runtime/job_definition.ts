@@ -90,7 +90,7 @@ export interface JobContext extends JobFiles {
 
 /**
  * Data of a job: map-style datasets, each `{ length, batch(indices) }` or `{ length, sample(index, rng) }`.
- * `val` and `test` may be absent.
+ * `val`, `test` and `gate` may be absent.
  */
 export interface JobData {
   /** What training draws from; selections pick positions in it. */
@@ -99,6 +99,8 @@ export interface JobData {
   val?: AnyDataset | undefined;
   /** What tests look at; nothing is ever decided by it, and every look is counted. */
   test?: AnyDataset | undefined;
+  /** What merges are judged on; `val` where it is absent. Nothing else looks at it. */
+  gate?: AnyDataset | undefined;
 }
 
 /** A job: its model, its data and its training. */

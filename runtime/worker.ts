@@ -40,8 +40,12 @@ async function work(
     );
   }
   await PhaseError.in("start", () =>
-    startRun(job.run, context.start, (done, total) => {
-      channel.emit("progress", { task: "scan", done, total, step: 0 });
+    startRun(job.run, context.start, {
+      progress: (task, done, total) =>
+        void channel.emit("progress", { task, done, total, step: 0 }),
+      judged: (result) => void channel.emit("merge_gate", { step: 0, ...result }),
+      warn: (message) =>
+        void channel.emit("log", { level: "warn", message, source: "trainer" }),
     }));
   const session = new Session({ context, channel, definition: job.definition, run: job.run });
   attempt.session = session;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { TrainerEventType } from "../../runtime/protocol/events.ts";
 import { HealthReport } from "../../runtime/protocol/health.ts";
+import { GateResult } from "../../runtime/protocol/merge_gate.ts";
 import { JobConfig } from "../../runtime/protocol/job_config.ts";
 
 const count = z.number().int().min(0);
@@ -44,6 +45,7 @@ export const EVENT_CHECKS: Record<TrainerEventType, z.ZodType> = {
     reason: z.string().max(100),
     label: z.string().max(200).nullable(),
   }),
+  merge_gate: GateResult.extend({ step: count }),
   checkpoint_loaded: z.looseObject({ ...at, checkpoint: z.number().int().min(1) }),
   session_reset: z.looseObject({ ...at, config: small }),
   artifact_created: z.looseObject({ name: text }),

@@ -1,5 +1,6 @@
 import type { EventType, ServerEvents, TrainerEvents } from "../../runtime/protocol/events.ts";
 import { HPARAM_NAMES, type WireHparams } from "../../runtime/protocol/hparams.ts";
+import { GateResult, MANIFEST_ROWS } from "../../runtime/protocol/merge_gate.ts";
 import type { LoggedEvent } from "../events/event_log.ts";
 import { type CheckpointRecord, ENDED, type JobFigures, type JobManifest } from "../job.ts";
 
@@ -75,6 +76,11 @@ const FOLDS: { readonly [T in EventType]?: Fold<T> } = {
       (metrics.best.val_loss === null || val_loss < metrics.best.val_loss);
     const best = { ...last, step, test_loss: null, test_accuracy: null };
     return { metrics: { last, best: better ? best : metrics.best } };
+  },
+  merge_gate: (_, judged) => {
+    const { table, ...gate } = GateResult.parse(judged);
+    const fits = table !== null && table.length <= MANIFEST_ROWS;
+    return { gate: { ...gate, table: fits ? table : null } };
   },
   test_complete: countTest,
   auto_test_complete: countTest,

@@ -120,7 +120,7 @@ async function startOf(
   if (spawn === null) return { from: "scratch" };
   const checkpoints = await originsOf(deps, manifest);
   if (spawn.kind === "merge") {
-    const { strategy, params, ancestor = null, optimizer = "fresh" } = spawn;
+    const { strategy, params, ancestor = null, optimizer = "fresh", gate = null } = spawn;
     return {
       from: "merge",
       checkpoints,
@@ -129,6 +129,8 @@ async function startOf(
       strategy,
       params,
       optimizer,
+      batch_norm: spawn.batch_norm ?? "recalculate",
+      gate,
     };
   }
   const { optimizer, lr_mul, overrides = [] } = spawn;

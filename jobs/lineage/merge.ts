@@ -64,6 +64,8 @@ export async function merge(
         checkpoints: origins.map(pointOf),
         ancestor: ancestor && pointOf(ancestor),
         optimizer: request.optimizer,
+        batch_norm: request.batch_norm,
+        gate: request.gate,
       },
       start: request.start,
       actor,

@@ -14,15 +14,16 @@ const ROWS_SAMPLED = 64;
  *
  * A `batch()` that draws from `Math.random` needs it seeded for that.
  *
- * @param val Null where the job has none, as `test`.
+ * @param val Null where the job has none, as `test` and `gate`.
  */
 export async function datasetHash(
   train: Dataset,
   val: Dataset | null | undefined,
   test: Dataset | null | undefined,
+  gate?: Dataset | null,
 ): Promise<string> {
   const parts: Uint8Array[] = [];
-  for (const [name, dataset] of Object.entries({ train, val, test })) {
+  for (const [name, dataset] of Object.entries({ train, val, test, gate })) {
     if (!dataset) continue;
     parts.push(text(`${name} ${dataset.length};`));
     const members = membersOf(dataset);

@@ -12,6 +12,8 @@ export interface SplitFractions {
   val?: number;
   /** What no decision looks at; 0 without it. */
   test?: number;
+  /** What merges are judged on, in place of `val`; 0 without it. */
+  gate?: number;
 }
 
 /** Options of {@linkcode split}. */
@@ -23,9 +25,9 @@ export interface SplitOptions {
 }
 
 /** Views of one dataset that share no sample. A split of fraction 0 has length 0. */
-export type Splits = Record<"train" | "val" | "test", SubsetView>;
+export type Splits = Record<(typeof NAMES)[number], SubsetView>;
 
-const NAMES = ["train", "val", "test"] as const;
+const NAMES = ["train", "val", "test", "gate"] as const;
 
 /**
  * Deals a dataset's samples out at random. Each split keeps the original order; membership is a

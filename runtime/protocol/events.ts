@@ -7,6 +7,7 @@
  * sees it, then acknowledge.
  */
 
+import type { GateResult } from "./merge_gate.ts";
 import type { HealthReport } from "./health.ts";
 import type { HparamsChange, WireHparams } from "./hparams.ts";
 
@@ -120,6 +121,7 @@ export interface TrainerEvents {
     changed: HparamsChange;
   };
   progress: { task: string; done: number; total: number; step: number };
+  merge_gate: { step: number } & GateResult;
   health: HealthReport & { step: number; epoch: number };
 }
 
@@ -211,6 +213,7 @@ export const TRAINER_EVENT_TYPES: Record<TrainerEventType, true> = {
   command_applied: true,
   hparams_changed: true,
   progress: true,
+  merge_gate: true,
   health: true,
 };
 

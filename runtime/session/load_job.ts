@@ -124,7 +124,7 @@ export async function buildJob(
   });
   built.run = run;
   phase("setup", 1);
-  const hash = await PhaseError.in("data", () => datasetHash(data.train, data.val, data.test));
+  const hash = await PhaseError.in("data", () => datasetHash(data.train, data.val, data.test, data.gate));
   phase("setup", 2);
   await PhaseError.in("model", () => checkTrainable(run));
   return { definition, run, datasetHash: hash };
@@ -234,8 +234,12 @@ function userHparams({ hparams = {} }: JobDefinition, given: UserHparams): UserH
   return { ...declared.data, ...given };
 }
 
-function checkedSplits(data: Partial<JobData> | null, seed: number): Splits {
-  const split = (name: "train" | "val" | "test"): Dataset | null => {
+function checkedSplits(
+  data: Partial<JobData> | null,
+  seed: number,
+  through: (train: Dataset) => Dataset | null,
+): Splits {
+  const split = (name: keyof Splits): Dataset | null => {
     const dataset = data?.[name];
     if (dataset === undefined || dataset === null) return null;
     const { length, batch, sample }: Partial<Dataset & SampleSource> = dataset;
@@ -254,5 +258,5 @@ function checkedSplits(data: Partial<JobData> | null, seed: number): Splits {
       "data() must return { train, val?, test? } with at least one training sample",
     );
   }
-  return { train, val: split("val"), test: split("test") };
+  return { train, val: split("val"), test: split("test"), gate: split("gate") };
 }

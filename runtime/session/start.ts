@@ -8,14 +8,12 @@ import { perSampleLosses } from "../inspection/per_sample_loss.ts";
 import { needsLosses, resolveSelection } from "../inspection/selection.ts";
 import type { CheckpointReference, LaunchContext } from "../protocol/commands.ts";
 import type { Selection } from "../protocol/selection.ts";
-import { startMerge } from "./start_merge.ts";
+import { startMerge, type StartPorts } from "./start_merge.ts";
 import { patchHparams } from "../training/live_hparams.ts";
 import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 
-/** Tells how far a scan is: `done` of `total` samples. */
-export type ScanProgress = (done: number, total: number) => void;
-
+type ScanProgress = (done: number, total: number) => void;
 type Start = LaunchContext["start"];
 type StartFrom<F extends Start["from"]> = Extract<Start, { from: F }>;
 
@@ -23,7 +21,7 @@ type StartFrom<F extends Start["from"]> = Extract<Start, { from: F }>;
 export async function startRun(
   run: TrainingRun,
   start: Start,
-  progress: ScanProgress,
+  ports: StartPorts,
 ): Promise<void> {
   switch (start.from) {
     case "scratch":
@@ -31,9 +29,9 @@ export async function startRun(
     case "checkpoint":
       return restoreRun(run, run.optimizer, await load(start.checkpoint));
     case "fork":
-      return await startFork(run, start, progress);
+      return await startFork(run, start, (...far) => ports.progress("scan", ...far));
     case "merge":
-      return await startMerge(run, start);
+      return await startMerge(run, start, ports);
   }
 }
 

@@ -1,36 +1,56 @@
-import {
-  loadCheckpoint,
-  type LoadedCheckpoint,
-  restoreCheckpoint,
-} from "../checkpoints/checkpoint.ts";
+import { loadCheckpoint, restoreCheckpoint } from "../checkpoints/checkpoint.ts";
 import { assignWeights } from "../merging/assign_weights.ts";
+import { Candidates, unionOf } from "../merging/candidates.ts";
+import { MergeError } from "../merging/merge_error.ts";
+import type { ModelWeights } from "../merging/parents.ts";
 import { mergeWeights } from "../merging/strategies.ts";
-import type { LaunchContext } from "../protocol/commands.ts";
+import type { CheckpointReference, LaunchContext } from "../protocol/commands.ts";
+import type { GateResult } from "../protocol/merge_gate.ts";
 import { MERGE_STRATEGIES, type MergeStrategy } from "../protocol/merge_strategy.ts";
 import type { ModelHandle } from "../training/model_handle.ts";
 import { patchHparams } from "../training/live_hparams.ts";
 import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
+import { judgeMerge, type MergeParent } from "./merge_gate.ts";
+import { PhaseError } from "./phase_error.ts";
 
 type MergeStart = Extract<LaunchContext["start"], { from: "merge" }>;
 
-/** Puts a fresh run where a merge begins: the weights that its parents come to, and their axis step. */
-export async function startMerge(run: TrainingRun, start: MergeStart): Promise<void> {
-  const parents: LoadedCheckpoint[] = [];
-  for (const { path, sha256 } of start.checkpoints) {
-    parents.push(await loadCheckpoint(path, sha256));
-  }
-  const ancestor = start.ancestor &&
-    await loadCheckpoint(start.ancestor.path, start.ancestor.sha256);
-  const strategy = start.strategy as MergeStrategy;
-  const path = parents[0]!;
+/** Whom a start tells how far it is, and what it found. */
+export interface StartPorts {
+  progress(task: string, done: number, total: number): void;
+  judged(result: GateResult): void;
+  warn(message: string): void;
+}
+
+/** How long a merge computes before others get their turn, in ms. */
+const TURN_MS = 50;
+
+/**
+ * Puts a fresh run where a merge begins: the weights that its parents come to, and their axis step.
+ *
+ * @throws {MergeError} for parents that cannot be merged so.
+ * @throws {PhaseError} of the phase `gate` for a merge that its gate discards.
+ */
+export async function startMerge(
+  run: TrainingRun,
+  start: MergeStart,
+  ports: StartPorts,
+): Promise<void> {
+  const parents: MergeParent[] = [];
+  for (const reference of start.checkpoints) parents.push(await read(reference));
+  const ancestor = start.ancestor && await read(start.ancestor);
+  const path = parents[0]!.loaded;
   if (start.optimizer === "keep") restoreCheckpoint(path, run);
-  const merged = mergeWeights(strategy, {
-    parents: parents.map((parent) => parent.weights()),
-    ancestor: ancestor && ancestor.weights(),
-    names: layerNames(run.handle),
-  }, MERGE_STRATEGIES[strategy].parse(start.params));
-  assignWeights(run.handle, merged);
+  const rows = unionOf(parents.map(({ loaded }) => loaded.indices), run.data.train.length);
+  const candidates = new Candidates(run, rows, start.batch_norm, inTurns());
+  const merged = await candidates.settled(
+    mergedWeights(run, start, { parents, ancestor, candidates }),
+  );
+  assignWeights(
+    run.handle,
+    await gated(run, start, { parents, ancestor, candidates, merged, ports }),
+  );
   const state = RunState.parse(path.state);
   run.originStep = start.origin_step;
   const { lr, grad_clip_norm } = state.hparams;
@@ -38,7 +58,82 @@ export async function startMerge(run: TrainingRun, start: MergeStart): Promise<v
   run.drawFrom(path.indices, { epoch: state.sampler.epoch + 1, cursor: 0 });
 }
 
+interface Ingredients {
+  parents: readonly MergeParent[];
+  ancestor: MergeParent | null;
+  candidates: Candidates;
+}
+
+function mergedWeights(
+  { handle }: TrainingRun,
+  { strategy, params }: MergeStart,
+  { parents, ancestor, candidates }: Ingredients,
+): ModelWeights {
+  const name = strategy as MergeStrategy;
+  return mergeWeights(name, {
+    parents: parents.map(({ loaded }) => loaded.weights()),
+    ancestor: ancestor && ancestor.loaded.weights(),
+    averaged: candidates.statistics,
+    names: layerNames(handle),
+  }, MERGE_STRATEGIES[name].parse(params));
+}
+
+/** The weights that the gate lets the child have. */
+async function gated(
+  run: TrainingRun,
+  { gate }: MergeStart,
+  { parents, ancestor, candidates, merged, ports }: Ingredients & {
+    merged: ModelWeights;
+    ports: StartPorts;
+  },
+): Promise<ModelWeights> {
+  if (gate === null) return merged;
+  const result = await judgeMerge(run, candidates, {
+    rule: gate,
+    child: merged,
+    parents,
+    ancestor,
+    controls: [],
+    notes: [],
+    onProgress: (done, total) => ports.progress("gate", done, total),
+  });
+  if (result === null) {
+    ports.warn("the merge was not judged: the module gives no gate and no val split");
+    return merged;
+  }
+  ports.judged(result);
+  if (result.outcome === "kept") return merged;
+  const { best_parent: best } = result;
+  if (result.outcome === "discarded") {
+    const { accepted, metric, split, min_delta } = result;
+    const verdict = accepted === "inconclusive" ? "may not be" : "is not";
+    throw PhaseError.from(
+      "gate",
+      new MergeError(
+        `the merge was discarded: by ${metric} on ${split} it ${verdict} better than checkpoint ` +
+          `${best.checkpoint} of ${best.job} by more than ${min_delta}`,
+      ),
+    );
+  }
+  return parents.find(({ reference }) =>
+    reference.job === best.job && reference.checkpoint === best.checkpoint
+  )!.loaded.weights();
+}
+
+async function read(reference: CheckpointReference): Promise<MergeParent> {
+  return { reference, loaded: await loadCheckpoint(reference.path, reference.sha256) };
+}
+
 /** What the layers call their weights, by key: `head/kernel`. */
 function layerNames({ weights }: ModelHandle): Map<string, string> {
   return new Map(weights.map(({ key, variable }) => [key, variable.name.replace(/_\d+$/, "")]));
+}
+
+function inTurns(): () => Promise<void> {
+  let since = performance.now();
+  return async () => {
+    if (performance.now() - since < TURN_MS) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    since = performance.now();
+  };
 }

@@ -26,6 +26,8 @@ export interface Splits {
   train: Dataset;
   val: Dataset | null;
   test: Dataset | null;
+  /** What merges are judged on; validation looks at val in its place. */
+  gate: Dataset | null;
 }
 
 /** What a training run is made of. */

@@ -11,6 +11,7 @@ import type { JobManifest } from "../../jobs/job.ts";
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
 import type { Selection } from "../../runtime/protocol/selection.ts";
 import { StepGate } from "../fixtures/scripted_trainer.ts";
+import { MERGE } from "../fixtures/merge_request.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
 const FORK: ForkRequest = {
@@ -20,14 +21,6 @@ const FORK: ForkRequest = {
   lr_mul: 1,
   optimizer: "keep",
   start: true,
-};
-const MERGE: MergeRequest = {
-  with: [],
-  strategy: "swa",
-  params: {},
-  config: {},
-  optimizer: "fresh",
-  start: false,
 };
 const SHORT = { max_steps: 20, max_epochs: 9, ckpt_every_steps: 5, ckpt_keep: 2, seed: 42 };
 

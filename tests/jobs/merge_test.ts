@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { ForkRequest, MergeRequest } from "../../jobs/control_plane.ts";
 import { ConflictError, UnprocessableError } from "../../jobs/errors.ts";
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
+import { MERGE } from "../fixtures/merge_request.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
 type MergeStart = Extract<LaunchContext["start"], { from: "merge" }>;
@@ -14,14 +15,7 @@ const FORK: ForkRequest = {
   optimizer: "keep",
   start: true,
 };
-const MERGE: MergeRequest = {
-  with: [],
-  strategy: "ties",
-  params: {},
-  config: {},
-  optimizer: "fresh",
-  start: false,
-};
+const TIES: MergeRequest = { ...MERGE, strategy: "ties" };
 const SHORT = { max_steps: 20, max_epochs: 9, ckpt_every_steps: 5, ckpt_keep: 9, seed: 42 };
 
 /** A job that has trained, with checkpoints 1 to 5 at steps 0, 5, 10, 15 and 20. */
@@ -38,7 +32,7 @@ async function fork(fixture: SupervisorFixture, parent: string, at: number | "no
 }
 
 async function merge(fixture: SupervisorFixture, path: string, request: Partial<MergeRequest>) {
-  const { job } = await fixture.jobs.merge(path, { ...MERGE, ...request }, "t");
+  const { job } = await fixture.jobs.merge(path, { ...TIES, ...request }, "t");
   await fixture.untilState(job.id, "parked");
   return job.id;
 }

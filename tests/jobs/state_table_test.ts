@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { ControlRequest, ForkRequest, MergeRequest } from "../../jobs/control_plane.ts";
 import { ConflictError, StateConflictError } from "../../jobs/errors.ts";
 import type { JobState } from "../../jobs/job.ts";
+import { MERGE } from "../fixtures/merge_request.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
 /** Seed of the jobs that fail at step 7. */
@@ -204,6 +205,7 @@ async function ask(fixture: SupervisorFixture, id: string, command: string): Pro
     const partner = await fixture.jobs.fork(id, FORK, "tester");
     await fixture.control(partner.job.id, { command: "checkpoint" });
     const request: MergeRequest = {
+      ...MERGE,
       with: [{ job: partner.job.id }],
       strategy: "swa",
       params: {},

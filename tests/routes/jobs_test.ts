@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { MERGE } from "../fixtures/merge_request.ts";
 import { appFixture } from "../fixtures/app_fixture.ts";
 import { assertJson, assertProblem } from "../fixtures/assert_problem.ts";
 
@@ -218,6 +219,7 @@ Deno.test("POST /jobs/{id}/merge takes jobs and checkpoints", async () => {
   await assertJson(await fixture.send("POST", `/jobs/${id}/merge`, body), 201);
   const [asked] = fixture.jobs.asked;
   assertEquals(asked?.call === "merge" && asked.request, {
+    ...MERGE,
     with: [{ job: "job-2" }, { job: "job-3", checkpoint: 4 }],
     strategy: "weighted",
     params: { weights: [1, 2, 0.5] },

@@ -1,0 +1,110 @@
+import type { LoadedCheckpoint } from "../checkpoints/checkpoint.ts";
+import type { Candidates } from "../merging/candidates.ts";
+import { type GateModel, type GateSet, judge } from "../merging/gate.ts";
+import { MergeError } from "../merging/merge_error.ts";
+import type { ModelWeights } from "../merging/parents.ts";
+import type { CheckpointReference } from "../protocol/commands.ts";
+import type { GateResult, GateRule } from "../protocol/merge_gate.ts";
+import type { TrainingRun } from "../training/training_run.ts";
+
+/** A checkpoint that a merge is made of, read. */
+export interface MergeParent {
+  reference: CheckpointReference;
+  loaded: LoadedCheckpoint;
+}
+
+/** What is to be judged. */
+export interface MergeToJudge {
+  rule: GateRule;
+  child: ModelWeights;
+  parents: readonly MergeParent[];
+  ancestor: MergeParent | null;
+  /** Models beside them, as a control. */
+  controls: readonly GateModel[];
+  notes: readonly string[];
+  onProgress: (done: number, total: number) => void;
+}
+
+/**
+ * Judges a merge on the split that was held out for it, and on the training samples that each
+ * parent's selection picked. Null where the job has neither a gate nor a val split.
+ *
+ * @throws {MergeError} when the rule needs an answer and there is no such split.
+ */
+export async function judgeMerge(
+  run: TrainingRun,
+  candidates: Candidates,
+  merge: MergeToJudge,
+): Promise<GateResult | null> {
+  const { rule, parents, ancestor, notes } = merge;
+  const held = heldOut(run);
+  if (held === null) {
+    if (rule.on_fail === "keep") return null;
+    throw new MergeError(
+      `gate.on_fail ${rule.on_fail}: the module gives no gate and no val split to judge a merge on`,
+    );
+  }
+  const normalized = candidates.statistics.size > 0;
+  const as = (
+    model: string,
+    { reference, loaded }: MergeParent,
+    batch_norm: GateModel["batch_norm"],
+  ): GateModel => ({
+    model,
+    job: reference.job,
+    checkpoint: reference.checkpoint,
+    batch_norm: normalized ? batch_norm : null,
+    weights: loaded.weights(),
+  });
+  const controls = [...merge.controls];
+  if (ancestor !== null && !parents.some(({ reference }) => same(reference, ancestor.reference))) {
+    controls.push(as("ancestor", ancestor, "own"));
+  }
+  if (normalized) {
+    for (const parent of parents) {
+      const own = as("parent", parent, "recalculate");
+      controls.push({ ...own, weights: await candidates.recalculated(own.weights) });
+    }
+  }
+  return await judge(candidates, {
+    rule,
+    split: held,
+    child: {
+      model: "child",
+      job: null,
+      checkpoint: null,
+      batch_norm: normalized ? candidates.policy : null,
+      weights: merge.child,
+    },
+    parents: parents.map((parent) => as("parent", parent, "own")),
+    controls,
+    sets: [
+      { on: held, slice: null, samples: { dataset: run.data[held]!, indices: null } },
+      ...slicesOf(run, parents),
+    ],
+    notes: held === "gate" ? notes : [VAL_NOTE, ...notes],
+    seed: run.config.seed,
+    onProgress: merge.onProgress,
+  });
+}
+
+/** The split that judges: never test. */
+export function heldOut({ data }: TrainingRun): "gate" | "val" | null {
+  if (data.gate !== null) return "gate";
+  return data.val === null ? null : "val";
+}
+
+const VAL_NOTE =
+  "judged on val, since the module gives no gate split; early stopping and the like have seen it";
+
+/** The training samples of each parent that a selection picked some for. */
+function slicesOf(run: TrainingRun, parents: readonly MergeParent[]): GateSet[] {
+  const byJob = new Map(parents.map(({ reference, loaded }) => [reference.job, loaded.indices]));
+  return [...byJob].flatMap(([slice, indices]) =>
+    indices === null ? [] : [{ on: "slice", slice, samples: { dataset: run.data.train, indices } }]
+  );
+}
+
+function same(one: CheckpointReference, other: CheckpointReference): boolean {
+  return one.job === other.job && one.checkpoint === other.checkpoint;
+}
