@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../data/dataset.ts";
+import { readValues } from "../backends/tensor_view.ts";
 import { countCorrect } from "./accuracy.ts";
+import { lossGradients } from "./backward.ts";
 import type { TrainingRun } from "./training_run.ts";
 
 /**
@@ -28,7 +30,7 @@ export function batchGradients(
 ): BatchGradients {
   let predictions: tf.Tensor | undefined;
   let mean: tf.Scalar | undefined;
-  const { value, grads } = tf.variableGrads(() => {
+  const { value, gradients } = lossGradients(() => {
     predictions = tf.keep(handle.apply(batch.xs, true));
     const seen = { xs: batch.xs, indices, training: true };
     mean = tf.keep(loss.mean(batch.ys, predictions, batch.weights, seen));
@@ -36,12 +38,12 @@ export function batchGradients(
   }, handle.trainable);
   const result = {
     // Not `value` over the scale: a scaled loss may overflow where the loss itself is finite.
-    loss: mean!.dataSync()[0]!,
+    loss: readValues(mean!)[0]!,
     correct: countCorrect(batch.ys, predictions!, loss.name),
     samples: predictions!.shape[0] ?? 1,
-    gradients: handle.trainable.map((variable) => grads[variable.name] ?? null),
+    gradients,
   };
-  tf.dispose([value, mean!, predictions!]);
+  for (const tensor of [value, mean!, predictions!]) tensor.dispose();
   return result;
 }
 

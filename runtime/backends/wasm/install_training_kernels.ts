@@ -23,6 +23,7 @@ import { shareMemory } from "./identity.ts";
 import { maxPool } from "./max_pool.ts";
 import { maxPoolGrad } from "./max_pool_grad.ts";
 import { meanInPlace } from "./mean.ts";
+import { installFusedUpdates } from "./optimizers/install_fused_updates.ts";
 import { sumInPlace } from "./sum.ts";
 import { unsortedSegmentSum } from "./unsorted_segment_sum.ts";
 
@@ -77,6 +78,7 @@ export function installTrainingKernels(): void {
     replace(kernelName, wrap(tf.getKernel(kernelName, "wasm").kernelFunc));
   }
   for (const [kernelName, kernelFunc] of Object.entries(KERNELS)) replace(kernelName, kernelFunc);
+  installFusedUpdates();
 }
 
 function isInstalled(): boolean {
