@@ -7,6 +7,7 @@ import { CheckpointTable } from "./views/checkpoint_table.tsx";
 import { CommandTable } from "./views/command_table.tsx";
 import { ContinueForm, DeleteForm, StopForm } from "./views/confirm_forms.tsx";
 import { ForkForm } from "./views/fork_form.tsx";
+import { HEALTH_EVENTS, HEALTH_TYPES, HealthCards } from "./views/health_cards.tsx";
 import { JobAside } from "./views/job_aside.tsx";
 import { JobHeader } from "./views/job_header.tsx";
 import { SessionList } from "./views/job_list.tsx";
@@ -63,6 +64,11 @@ export function fragmentRoutes(deps: AppDeps): Hono {
     "/commands",
     async (c) => c.html(<CommandTable receipts={await jobs.receipts(c.req.param("id")!)} />),
   );
+  of.get("/health", async (c) => {
+    const job = await jobs.get(c.req.param("id")!);
+    const events = newestEvents(log, { job: job.id, types: HEALTH_TYPES }, HEALTH_EVENTS);
+    return c.html(<HealthCards job={job} events={events} />);
+  });
   of.get("/module", async (c) => {
     const job = await jobs.get(c.req.param("id")!);
     return c.html(<ModuleSource job={job} source={await jobs.moduleSource(job.id)} />);

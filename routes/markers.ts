@@ -13,6 +13,7 @@ export interface Marker {
     | "hparams"
     | "test"
     | "recovery"
+    | "health"
     | "fork"
     | "merge";
   step: number;
@@ -38,6 +39,7 @@ export const MARKED_TYPES = [
   "test_complete",
   "auto_test_complete",
   "recovered",
+  "health",
 ] as const;
 
 type Told = Pick<Marker, "kind" | "text" | "href">;
@@ -72,6 +74,15 @@ const TELLING: Record<(typeof MARKED_TYPES)[number], (data: Fields) => Told> = {
     text: `recovered, attempt ${number(data, "attempt")}`,
     href: "?tab=log",
   }),
+  health: (data) => {
+    const [first] = (data["findings"] ?? []) as { figure: string; layer?: string }[];
+    const what = first === undefined ? "" : `: ${first.figure} ${first.layer ?? ""}`.trimEnd();
+    return {
+      kind: "health",
+      text: `${data["check"]} ${data["status"]}${what}`,
+      href: `?tab=health#health-${data["check"]}`,
+    };
+  },
 };
 
 /** `lr 0.1 → 0.01`; scripts of earlier releases do not say what changed. */
@@ -86,8 +97,10 @@ export function markersOf(
   events: readonly LoggedEvent[],
   family: readonly JobManifest[],
 ): Marker[] {
-  const own = events.map((event) => {
+  const own = events.flatMap((event) => {
     const data = JSON.parse(event.data) as Fields;
+    // That nothing is the matter is nothing to mark.
+    if (event.type === "health" && data["status"] === "ok") return [];
     const tell = TELLING[event.type as (typeof MARKED_TYPES)[number]];
     return {
       ...tell(data),

@@ -9,6 +9,7 @@ import { curveOf, listFilter } from "./list_query.ts";
 import { parseBody } from "./parse.ts";
 import { staticRoutes } from "./static.ts";
 import { ErrorPage } from "./views/error_page.tsx";
+import { HEALTH_EVENTS, HEALTH_TYPES } from "./views/health_cards.tsx";
 import { JobListPage } from "./views/job_list.tsx";
 import { JobPage } from "./views/job_page.tsx";
 import { Layout } from "./views/layout.tsx";
@@ -129,6 +130,7 @@ async function jobPage(c: Context, deps: AppDeps, id: string): Promise<Response>
         tab={c.req.query("tab") ?? "log"}
         log={newestEvents(deps.log, { job: id, types: LOG_TYPES }, LOG_LINES)}
         checkpoints={await deps.jobs.checkpoints(id)}
+        healthEvents={newestEvents(deps.log, { job: id, types: HEALTH_TYPES }, HEALTH_EVENTS)}
         receipts={await deps.jobs.receipts(id)}
       />
     </Layout>,

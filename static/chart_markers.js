@@ -28,6 +28,7 @@ const SHAPES = {
   test: { path: "M4.500 0.500l4 4l-4 4l-4-4z", line: false },
   recovery: { path: "M4.500 1v7M1 4.500h7", line: true },
   fork: { path: "M4.500 8.500v-4l-3-3.500M4.500 4.500l3-3.500", line: true },
+  health: { path: "M4.500 1l4 7h-8z", line: true },
   merge: { path: "M1.500 8.500l3-3.500l3 3.500M4.500 5v-4", line: true },
 };
 

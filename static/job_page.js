@@ -24,6 +24,7 @@ const DUE = {
   resumed: ["job:markers"],
   hparams_changed: ["job:markers", "job:family", "job:header"],
   command_applied: ["job:commands"],
+  health: ["job:health", "job:markers"],
   log: ["job:log"],
   error: ["job:log", "job:header"],
   finalizeRun: ["job:header", "job:family"],

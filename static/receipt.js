@@ -47,6 +47,12 @@ const SENTENCES = {
     const told = changeText(/** @type {Parameters<typeof changeText>[0]} */ (changed ?? {}));
     return `Hyperparameters set at ${at}${told === "" ? "" : `: ${told}`}`;
   },
+  health: ({ health }, at) => {
+    const { check, status, findings } =
+      /** @type {{ check: string, status: string, findings: unknown[] }} */ (health);
+    const found = findings.length === 0 ? "" : `, ${whole(findings.length)} found`;
+    return `Checked ${check} at ${at}: ${status}${found}`;
+  },
   test: (receipt, at) =>
     `Tested at ${at}: loss ${decimal(number(receipt, "loss"))}, accuracy ${
       percent(number(receipt, "accuracy"))

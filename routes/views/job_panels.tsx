@@ -1,6 +1,7 @@
 import type { Child } from "hono/jsx";
 import type { LoggedEvent } from "../../jobs/events/event_log.ts";
 import type { CheckpointRecord, JobManifest, Receipt } from "../../jobs/job.ts";
+import { HealthCards } from "./health_cards.tsx";
 import { LogLines } from "./log_lines.tsx";
 import { CheckpointTable } from "./checkpoint_table.tsx";
 import { CommandTable } from "./command_table.tsx";
@@ -11,20 +12,22 @@ export interface JobPanelsProps {
   tab: string;
   log: LoggedEvent[];
   checkpoints: CheckpointRecord[];
+  healthEvents: LoggedEvent[];
   receipts: Receipt[];
 }
 
 /** Names of the tabs, as the address has them. */
-export const TABS = ["log", "checkpoints", "commands", "module"] as const;
+export const TABS = ["log", "checkpoints", "health", "commands", "module"] as const;
 
 const TITLES: Record<(typeof TABS)[number], string> = {
   log: "Log",
   checkpoints: "Checkpoints",
+  health: "Health",
   commands: "Commands",
   module: "Module",
 };
 
-/** The tabs of a job: log, checkpoints, commands, module. */
+/** The tabs of a job: log, checkpoints, health, commands, module. */
 export function JobPanels(props: JobPanelsProps) {
   const { job } = props;
   const chosen = TABS.find((tab) => tab === props.tab) ?? "log";
@@ -65,6 +68,15 @@ export function JobPanels(props: JobPanelsProps) {
           hx-swap="innerMorph"
         >
           <CheckpointTable job={job} checkpoints={props.checkpoints} />
+        </div>
+      </Panel>
+      <Panel name="health" chosen={chosen}>
+        <div
+          hx-get={`/fragments/jobs/${job.id}/health`}
+          hx-trigger="job:health from:body throttle:300ms, job:header from:body throttle:300ms"
+          hx-swap="innerMorph"
+        >
+          <HealthCards job={job} events={props.healthEvents} />
         </div>
       </Panel>
       <Panel name="commands" chosen={chosen}>

@@ -18,9 +18,13 @@ export interface PageFrame {
   children?: Child;
 }
 
-/** `noSwap`: an error answer never replaces a part of a page. */
+/**
+ * `noSwap`: an error answer never replaces a part of a page. `morphIgnore`: what somebody has
+ * unfolded stays so when the part around it is drawn anew.
+ */
 const HTMX_CONFIG = JSON.stringify({
   history: false,
+  morphIgnore: ["data-htmx-powered", "open"],
   noSwap: [204, 304, "4xx", "5xx"],
   includeIndicatorCSS: false,
   // A settle delay makes htmx copy style attributes, which the content security policy refuses.

@@ -5,10 +5,10 @@ import { healthReport, judged } from "./health_report.ts";
 /** Thresholds, as shares of the steps' time, with their sources in docs/health.md. */
 export const THROUGHPUT_LIMITS = {
   dataWait: { warn: 0.05, fail: 0.2 },
-  gate: { warn: 0.01 },
+  gate: { warn: 0.05 },
   after: { warn: 0.25 },
   /** The slowest of twenty steps over the median. */
-  jitter: { warn: 4 },
+  jitter: { warn: 10 },
 } as const;
 
 /** Fewer steps than this say little. */
