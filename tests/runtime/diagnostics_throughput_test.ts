@@ -55,7 +55,7 @@ Deno.test("RecentSteps keeps the newest, leaves out the first of all, and amends
   assertEquals(recent.length, 512);
   assertEquals(recent.last(2).map(({ tensors, gate }) => [tensors, gate]), [[598, 0.05], [
     599,
-    5.1,
+    5.05,
   ]]);
   assertEquals(recent.last(1_000, 3)[0]!.tensors, 88);
   const few = new RecentSteps();
