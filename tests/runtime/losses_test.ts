@@ -218,6 +218,8 @@ Deno.test("resolveLoss() refuses what a function must not answer", () => {
   tf.tidy(() => {
     const wrong = resolveLoss((_, yPred) => tf.concat([yPred, yPred]));
     assertThrows(() => wrong.mean(tf.zeros([2, 1]), tf.zeros([2, 1])), TypeError, "[4,1]");
+    const empty = resolveLoss(() => tf.zeros([0]));
+    assertThrows(() => empty.mean(tf.zeros([2, 1]), tf.zeros([2, 1])), TypeError, "shape [0]");
     const number = resolveLoss((() => 3) as unknown as () => tf.Tensor);
     assertThrows(
       () => number.mean(tf.zeros([2]), tf.zeros([2])),

@@ -1,8 +1,10 @@
+import { setImmediate } from "node:timers";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Hello } from "../../runtime/protocol/attachment.ts";
 import { createChannel, type TrainerChannel } from "../../runtime/protocol/channel.ts";
 import { Backlog } from "../../runtime/trainer/backlog.ts";
 import { TcpTransport } from "../../runtime/trainer/tcp_transport.ts";
+import { FakeTimers } from "../fixtures/fake_timers.ts";
 import { hello } from "../fixtures/trainer_client.ts";
 
 const IDENTITY = { run_id: "run-1", run_gen: 1, session_id: "script-1" };
@@ -59,6 +61,14 @@ interface Parts {
   backlog: Backlog;
   troubles: string[];
   accept: () => Promise<Peer>;
+  /** Stops and begins to listen, on the same port. */
+  away: () => void;
+  back: () => void;
+}
+
+/** Long enough for what the system has in hand, such as a dial that nobody answers. */
+async function turn(): Promise<void> {
+  for (let count = 0; count < 3; count++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function withLine(
@@ -66,13 +76,14 @@ async function withLine(
   use: (parts: Parts) => Promise<void>,
 ) {
   const folder = await Deno.makeTempDir();
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
   const sockets: Deno.TcpConn[] = [];
   const troubles: string[] = [];
   const backlog = new Backlog(`${folder}/backlog`, limits);
   const transport = new TcpTransport({
     hostname: "127.0.0.1",
-    port: listener.addr.port,
+    port,
     backlog,
     hello: () => hello({ oldest: backlog.oldest }),
     onAttached: () => {},
@@ -86,12 +97,23 @@ async function withLine(
     return new Peer(socket);
   };
   try {
-    await use({ channel, transport, backlog, troubles, accept });
+    const away = () => listener.close();
+    const back = () => listener = Deno.listen({ hostname: "127.0.0.1", port });
+    await use({ channel, transport, backlog, troubles, accept, away, back });
   } finally {
     await transport.close();
-    for (const socket of sockets) socket.close();
+    for (const socket of sockets) closed(socket);
     listener.close();
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Closes what a test may have closed itself. */
+function closed(socket: Deno.TcpConn): void {
+  try {
+    socket.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
 
@@ -124,6 +146,60 @@ Deno.test("TcpTransport sends again what was not acknowledged, and nothing else"
     await second.send(ack(3));
     await transport.settle(5_000);
     assertEquals([transport.settled, backlog.oldest], [true, 4]);
+  });
+});
+
+Deno.test("TcpTransport whose server is gone for an hour dials on, and then nothing is missing or twice", async () => {
+  await withLine({ memory: 64_000, disk: 1e8 }, async (parts) => {
+    const { channel, transport, backlog, accept, away, back } = parts;
+    using timers = new FakeTimers();
+    transport.start();
+    const first = await accept();
+    await first.attach(0);
+    log(channel, "while it is there");
+    await first.lines(2);
+    await first.send(ack(1));
+    await first.send({ id: "c1", cmd: "pause", payload: {} });
+    await channel.waitForCommand();
+
+    away();
+    first.socket.close();
+    const gone = timers.now;
+    let told = 1;
+    while (timers.now - gone < 3_600_000) {
+      for (let step = 0; step < 10; step++) told = log(channel, `step ${step} at ${timers.now}`);
+      await channel.room();
+      timers.tick(3_000);
+      await turn();
+    }
+    assertEquals([told, backlog.oldest, backlog.newest], [12_001, 2, 12_001]);
+
+    back();
+    const accepted = accept();
+    let there = false;
+    accepted.then(() => there = true);
+    while (!there) {
+      timers.tick(100);
+      await turn();
+    }
+    const second = await accepted;
+    assertEquals((await second.attach(1)).oldest, 2);
+    const lines = (await second.lines(12_001)).filter(({ type }) => type === "log");
+    assertEquals(numbers(lines), Array.from({ length: 12_000 }, (_, i) => i + 2));
+  });
+});
+
+Deno.test("TcpTransport that a newer server refuses by its protocol lets training go on alone", async () => {
+  await withLine({ memory: 1e6, disk: 1e6 }, async ({ channel, transport, troubles, accept }) => {
+    transport.start();
+    const peer = await accept();
+    await peer.lines(1);
+    await peer.send({ id: "v", cmd: "enforce_version", payload: { protocol: 99 } });
+    const [reply] = await peer.lines(1);
+    assertEquals([reply!["ok"], reply!["error"]], [false, "version_too_old"]);
+    assertEquals(troubles, ["the server asks for protocol 99; this is 1"]);
+    log(channel, "to nobody");
+    assertEquals(transport.settled, true);
   });
 });
 
