@@ -10,7 +10,8 @@ import { loadJob } from "../../runtime/session/load_job.ts";
 import { LossScaler } from "../../runtime/training/loss_scaler.ts";
 import { type StepReport, trainLoop } from "../../runtime/training/train_loop.ts";
 import type { TrainingRun } from "../../runtime/training/training_run.ts";
-import { launchContext } from "../fixtures/worker_process.ts";
+import type { LaunchContext } from "../../runtime/protocol/commands.ts";
+import { launchContext, WorkerProcess } from "../fixtures/worker_process.ts";
 
 const LINEAR = fromFileUrl(new URL("../fixtures/linear.ts", import.meta.url));
 
@@ -118,6 +119,41 @@ Deno.test("LossScaler in a step of one's own: on it skips an overflow, off its c
   assertEquals(tf.memory().numTensors, before);
   optimizer.dispose();
   weight.dispose();
+});
+
+Deno.test("a run whose loss scale falls and grows goes on to the bit after a kill, skipped steps counted on", async () => {
+  const folder = await Deno.makeTempDir();
+  const start = (changes: Partial<LaunchContext> = {}) => {
+    const scaling = { loss_scale: TOO_LARGE, loss_scale_growth: 4, loss_scale_interval: 2 };
+    const config = { max_epochs: 1000, max_steps: 2000, batch_size: 2, ...scaling };
+    return new WorkerProcess(launchContext(LINEAR, folder, { config, ...changes }));
+  };
+  const told = (worker: WorkerProcess) =>
+    worker.all("trainStep").map(({ step, loss, weight_norm, loss_scale, skipped_steps }) => ({
+      ...{ step, loss, weight_norm, loss_scale, skipped_steps },
+    }));
+  const undisturbed = start();
+  assertEquals((await undisturbed.ended()).code, 0);
+  const expected = told(undisturbed);
+  assert(expected.at(-1)!.skipped_steps! > 5);
+  assertEquals(undisturbed.all("paused").length, 0, "an overflow pauses nothing");
+
+  const first = start();
+  await first.event("trainStep", ({ step }) => step >= 51);
+  await first.send("save_ckpt", { reason: "explicit" });
+  await first.kill();
+  const { checkpoint, file, sha256, step: savedAt } = first.all("checkpoint_saved").at(-1)!;
+  const second = start({
+    run_gen: 2,
+    next_checkpoint: checkpoint + 1,
+    start: {
+      from: "checkpoint",
+      checkpoint: { job: "job-test", checkpoint, path: `${folder}/${file}`, sha256 },
+    },
+  });
+  assertEquals((await second.ended()).code, 0);
+  assertEquals(told(second), expected.slice(savedAt));
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("config refuses a loss scale that is none, by its name", () => {
