@@ -118,8 +118,12 @@ export interface JobDefinition<A extends ModelArgs = ModelArgs> extends CustomSt
   hparams?: UserHparams;
   /** What forks, merges and tests make the model of. */
   model: ModelSource<A>;
-  /** A factory of one of the optimizers of `tf.train`. */
-  optimizer: () => tf.Optimizer;
+  /**
+   * A factory of one of the optimizers of `tf.train`; of several by name for a `trainStep` of one's
+   * own, which says what each moves. Learning rate and momentum set live are the first one's; the
+   * others' rates keep their proportion to it.
+   */
+  optimizer: () => tf.Optimizer | Record<string, tf.Optimizer>;
   /** What training makes smaller. */
   loss: Loss;
   /** The learning rate along the way: one of the schedules, or a function of the position. */

@@ -6,8 +6,7 @@ import type { ModelHandle } from "../training/model_handle.ts";
 import { writeAtomically, type WrittenFile } from "./atomic_write.ts";
 import { CheckpointError, reasonOf } from "./checkpoint_error.ts";
 import type { HostTensor } from "./host_tensor.ts";
-import { captureOptimizer, checkOptimizerState, restoreOptimizer } from "./optimizer_state.ts";
-import { decodeOptimizer, encodeOptimizer } from "./optimizer_tensors.ts";
+import { encodeOptimizers, restoreOptimizers } from "./optimizer_states.ts";
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from "./safetensors.ts";
 import { assignWeights, captureWeights, checkWeights } from "./weights.ts";
 
@@ -61,8 +60,7 @@ export function captureCheckpoint(parts: {
     state: JSON.stringify(state),
   };
   if (optimizer !== null) {
-    const captured = captureOptimizer(optimizer, handle.trainable);
-    const encoded = encodeOptimizer(captured, trainableKeys(handle));
+    const encoded = encodeOptimizers(optimizer, handle.trainable, trainableKeys(handle));
     metadata.optimizer = encoded.header;
     for (const [name, tensor] of encoded.tensors) tensors.set(name, tensor);
   }
@@ -91,9 +89,8 @@ export function restoreCheckpoint(
     checkWeights(handle, weights);
     if (optimizer !== null) {
       if (loaded.optimizer === null) throw new Error("it holds no optimizer state");
-      const state = decodeOptimizer(loaded.optimizer, loaded.tensors, trainableKeys(handle));
-      checkOptimizerState(optimizer, handle.trainable, state);
-      restoreOptimizer(optimizer, handle.trainable, state);
+      const held = { header: loaded.optimizer, tensors: loaded.tensors };
+      restoreOptimizers(optimizer, handle.trainable, trainableKeys(handle), held);
     }
     assignWeights(handle, weights);
   } catch (cause) {

@@ -15,22 +15,23 @@ const OptimizerHeader = z.strictObject({
 });
 
 /**
- * An optimizer's state as metadata and tensors named `optimizer/<scalar>` and
- * `optimizer/<slot>/<key>`.
+ * An optimizer's state as metadata and tensors named `<prefix>/<scalar>` and
+ * `<prefix>/<slot>/<key>`.
  *
  * @param keys Keys of the trainable weights, by position.
  */
 export function encodeOptimizer(
   state: OptimizerState,
   keys: readonly string[],
+  prefix = "optimizer",
 ): { header: string; tensors: Map<string, HostTensor> } {
   const tensors = new Map<string, HostTensor>();
-  for (const [scalar, tensor] of state.scalars) tensors.set(`optimizer/${scalar}`, tensor);
+  for (const [scalar, tensor] of state.scalars) tensors.set(`${prefix}/${scalar}`, tensor);
   const slots: Record<string, string[]> = {};
   for (const [slot, entries] of state.slots) {
     slots[slot] = entries.map(({ position }) => keys[position]!);
     for (const { position, tensor } of entries) {
-      tensors.set(`optimizer/${slot}/${keys[position]}`, tensor);
+      tensors.set(`${prefix}/${slot}/${keys[position]}`, tensor);
     }
   }
   const { className, iterations, hyperparameters } = state;
@@ -54,6 +55,7 @@ export function decodeOptimizer(
   header: string,
   tensors: ReadonlyMap<string, HostTensor>,
   keys: readonly string[],
+  prefix = "optimizer",
 ): OptimizerState {
   const parsed = OptimizerHeader.safeParse(JSON.parse(header));
   if (!parsed.success) throw new OptimizerStateError("its metadata is damaged");
@@ -77,13 +79,13 @@ export function decodeOptimizer(
     hyperparameters: Object.fromEntries(
       Object.entries(hyperparameters).map(([name, value]) => [name, value ?? NaN]),
     ),
-    scalars: new Map(scalars.map((name) => [name, tensorNamed(`optimizer/${name}`)])),
+    scalars: new Map(scalars.map((name) => [name, tensorNamed(`${prefix}/${name}`)])),
     slots: new Map(
       Object.entries(slots).map(([slot, weights]) => [
         slot,
         weights.map((key) => ({
           position: positionOf(key),
-          tensor: tensorNamed(`optimizer/${slot}/${key}`),
+          tensor: tensorNamed(`${prefix}/${slot}/${key}`),
         })),
       ]),
     ),

@@ -20,18 +20,31 @@ export class HostDataset implements Dataset {
   readonly classNames?: readonly string[] | undefined;
   readonly #xs: HostColumns;
   readonly #ys: HostColumns;
+  readonly #weights: HostColumn | undefined;
 
-  /** @throws {RangeError} unless every column has the same number of rows. */
-  constructor(xs: HostColumns, ys: HostColumns, classNames?: readonly string[]) {
-    const lengths = [...columnsOf(xs), ...columnsOf(ys)].map((column) => column.shape[0] ?? 0);
+  /**
+   * @param weights One a sample, [samples].
+   * @throws {RangeError} unless every column has the same number of rows.
+   */
+  constructor(
+    xs: HostColumns,
+    ys: HostColumns,
+    classNames?: readonly string[],
+    weights?: HostColumn,
+  ) {
+    const columns = [...columnsOf(xs), ...columnsOf(ys), ...weights === undefined ? [] : [weights]];
+    const lengths = columns.map((column) => column.shape[0] ?? 0);
     if (new Set(lengths).size !== 1) {
       throw new RangeError(
-        `xs and ys need one row a sample each, but their first axes are ${lengths.join(", ")}`,
+        `${
+          weights === undefined ? "xs and ys" : "xs, ys and weights"
+        } need one row a sample each, but their first axes are ${lengths.join(", ")}`,
       );
     }
     this.length = lengths[0]!;
     this.#xs = xs;
     this.#ys = ys;
+    this.#weights = weights;
     this.classNames = classNames;
   }
 
@@ -41,7 +54,9 @@ export class HostDataset implements Dataset {
       if (index >= 0 && index < this.length) continue;
       throw new RangeError(`index ${index} is not within the ${this.length} samples`);
     }
-    return { xs: gatherAll(this.#xs, indices), ys: gatherAll(this.#ys, indices) };
+    const [xs, ys] = [gatherAll(this.#xs, indices), gatherAll(this.#ys, indices)];
+    if (this.#weights === undefined) return { xs, ys };
+    return { xs, ys, weights: gather(this.#weights, indices) as tf.Tensor1D };
   }
 }
 

@@ -8,6 +8,8 @@ import { type HostColumn, type HostColumns, HostDataset } from "./host_dataset.t
 export interface TensorDatasetOptions {
   /** Names of the classes, by class index. */
   classNames?: readonly string[];
+  /** What each sample counts for in the loss, [samples], at least 0; taken over as well. */
+  weights?: tf.Tensor1D;
 }
 
 /**
@@ -30,9 +32,21 @@ export function tensorDataset(
     toHost("xs", xs),
     toHost("ys", ys),
     options.classNames,
+    weightsOf(options),
   );
-  tf.dispose([xs, ys]);
+  tf.dispose([xs, ys, options.weights ?? []]);
   return dataset;
+}
+
+function weightsOf({ weights }: TensorDatasetOptions): HostColumn | undefined {
+  if (weights === undefined) return undefined;
+  const column = columnOf("weights", weights);
+  if (column.shape.length !== 1) {
+    throw new TypeError(`weights have shape [${column.shape}]; expected one a sample`);
+  }
+  const wrong = column.values.find((weight) => !(weight >= 0 && weight < Infinity));
+  if (wrong !== undefined) throw new TypeError(`weights hold ${wrong}; expected at least 0`);
+  return { ...column, values: Float32Array.from(column.values), dtype: "float32" };
 }
 
 function toHost(name: string, tensors: TensorOrRecord): HostColumns {

@@ -29,6 +29,7 @@ import type { Schedule } from "../training/schedules.ts";
 import { type Splits, TrainingRun } from "../training/training_run.ts";
 import { PhaseError } from "./phase_error.ts";
 
+import { buildOptimizer, checkMomentum } from "./build_optimizer.ts";
 /** A job's module, loaded: its run at step 0 and the fingerprint of its data. */
 export interface LoadedJob {
   definition: JobDefinition;
@@ -115,6 +116,7 @@ export async function buildJob(
     loss,
     data,
     config,
+  await PhaseError.in("config", () => checkMomentum(optimizer, config, context.start));
     random,
     schedule,
     metrics,
@@ -152,17 +154,6 @@ function trainableModel(model: Model): ModelHandle {
   const handle = modelHandle(model);
   if (handle.trainable.length > 0) return handle;
   throw new TypeError("model() has no trainable weight; leave at least one layer unfrozen");
-}
-
-/** A new optimizer as the module makes it. */
-export function buildOptimizer(definition: JobDefinition): tf.Optimizer {
-  const optimizer = definition.optimizer();
-  if (
-    typeof optimizer?.applyGradients !== "function" || typeof optimizer.getClassName !== "function"
-  ) {
-    throw new TypeError("optimizer() must return a tf.Optimizer, such as tf.train.adam(1e-3)");
-  }
-  return optimizer;
 }
 
 function customSteps(definition: JobDefinition, config: JobConfig): CustomSteps {

@@ -1,4 +1,4 @@
-import { buildOptimizer } from "./load_job.ts";
+import { buildOptimizer } from "./build_optimizer.ts";
 import type { JobDefinition } from "../job_definition.ts";
 import type { TrainerChannel } from "../protocol/channel.ts";
 import type { LaunchContext } from "../protocol/commands.ts";

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { OptimizerGroup } from "../checkpoints/optimizer_group.ts";
 import type { Batch } from "../data/dataset.ts";
 import type { JobContext, Model } from "../job_definition.ts";
 import type { StepScaler } from "./loss_scaler.ts";
@@ -14,8 +15,10 @@ export interface EvaluationStepArguments {
 
 /** What a module's own `trainStep` is given. */
 export interface TrainStepArguments extends EvaluationStepArguments {
-  /** The job's optimizer: the only one whose state checkpoints hold. */
+  /** The job's optimizer; the first of several. Checkpoints hold the state of all. */
   optimizer: tf.Optimizer;
+  /** All of them, by the names that the module gave; one alone is `optimizer`. */
+  optimizers: Readonly<Record<string, tf.Optimizer>>;
   /** Scales losses as `config.lossScale` says; its calls change nothing where that is null. */
   scaler: StepScaler;
 }
@@ -40,10 +43,11 @@ export async function customTrainStep(
   batch: Batch,
 ): Promise<StepOutcome> {
   const lr = run.scheduleLr();
-  const { handle: { model }, optimizer, ctx, scaler } = run;
+  const { handle: { model }, ctx, scaler } = run;
+  const { optimizer, optimizers } = optimizersIn(run);
   const figures = await figuresOf(
     "trainStep",
-    () => trainStep({ model, optimizer, scaler, batch, ctx }),
+    () => trainStep({ model, optimizer, optimizers, scaler, batch, ctx }),
   );
   const { loss = null, accuracy = null, ...figuresOfItsOwn } = figures;
   return {
@@ -56,6 +60,11 @@ export async function customTrainStep(
     backedOff: false,
     figures: { ...figuresOfItsOwn, ...scaler.figures },
   };
+}
+
+function optimizersIn({ optimizer }: TrainingRun) {
+  if (!OptimizerGroup.is(optimizer)) return { optimizer, optimizers: { optimizer } };
+  return { optimizer: optimizer.first, optimizers: optimizer.members };
 }
 
 /** Runs a step of the module's own, with the tensors it makes disposed after it. */

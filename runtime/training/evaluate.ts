@@ -2,10 +2,11 @@ import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../data/dataset.ts";
 import { MetricAccumulator } from "../metrics/metric.ts";
 import { countCorrect } from "./accuracy.ts";
+import { batchWeight } from "./batch_weight.ts";
 import { type CustomSteps, figuresOf } from "./custom_step.ts";
 import type { Splits, TrainingRun } from "./training_run.ts";
 
-/** A split, evaluated. The loss is a mean over samples; accuracy is in [0, 1]. */
+/** A split, evaluated. The loss is a mean over samples by their weights; accuracy is in [0, 1]. */
 export interface Evaluation {
   samples: number;
   loss: number | null;
@@ -39,6 +40,7 @@ export async function evaluate(
   const size = Math.max(run.config.batchSize, SMALLEST_BATCH);
   const batches = Math.ceil(dataset.length / size);
   let lossSum = 0;
+  let weightSum = 0;
   let correctSum: number | null = 0;
   const metrics = new MetricAccumulator(run.metrics);
   const figures = new FigureSums();
@@ -52,14 +54,17 @@ export async function evaluate(
     const result = await (own === undefined
       ? evaluateBatch(run, batch, indices, metrics)
       : evaluateOwn(run, own, batch, count, figures));
+    // A step of the module's own answers means over its samples.
+    const weight = own === undefined ? batchWeight(batch, count) : count;
     tf.dispose([batch.xs, batch.ys, batch.weights ?? []]);
-    lossSum += result.loss * count;
+    lossSum += result.loss * weight;
+    weightSum += weight;
     correctSum = result.correct === null || correctSum === null
       ? null
       : correctSum + result.correct;
     await onBatch?.({ batch: index + 1, batches, loss: result.loss });
   }
-  const mean = lossSum / dataset.length;
+  const mean = lossSum / weightSum;
   return {
     samples: dataset.length,
     loss: Number.isFinite(mean) ? mean : null,

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../data/dataset.ts";
 import { readValues } from "../backends/tensor_view.ts";
 import { countCorrect } from "./accuracy.ts";
+import { batchWeight } from "./batch_weight.ts";
 import { lossGradients } from "./backward.ts";
 import type { TrainingRun } from "./training_run.ts";
 
@@ -15,6 +16,8 @@ export interface BatchGradients {
   /** Samples predicted right; null where the loss has no classes. */
   correct: number | null;
   samples: number;
+  /** What the batch counts for: the sum of its weights, or its samples. */
+  weight: number;
   gradients: (tf.Tensor | null)[];
 }
 
@@ -36,11 +39,13 @@ export function batchGradients(
     mean = tf.keep(loss.mean(batch.ys, predictions, batch.weights, seen));
     return scaler.scale(mean);
   }, handle.trainable);
+  const samples = predictions!.shape[0] ?? 1;
   const result = {
     // Not `value` over the scale: a scaled loss may overflow where the loss itself is finite.
     loss: readValues(mean!)[0]!,
     correct: countCorrect(batch.ys, predictions!, loss.name),
-    samples: predictions!.shape[0] ?? 1,
+    samples,
+    weight: batchWeight(batch, samples),
     gradients,
   };
   for (const tensor of [value, mean!, predictions!]) tensor.dispose();
@@ -48,20 +53,21 @@ export function batchGradients(
 }
 
 /**
- * Adds up batches as if they had been one: means weighted by their samples. The parts' gradients
- * are disposed.
+ * Adds up batches as if they had been one: means weighted by what each counts for. The parts'
+ * gradients are disposed.
  */
 export function sumGradients(parts: readonly BatchGradients[]): BatchGradients {
   const [only] = parts;
   if (parts.length === 1) return only!;
   const samples = parts.reduce((sum, part) => sum + part.samples, 0);
   const weighted = (of: (part: BatchGradients) => number) =>
-    parts.reduce((sum, part) => sum + of(part) * (part.samples / samples), 0);
+  const weight = parts.reduce((sum, part) => sum + part.weight, 0);
+    parts.reduce((sum, part) => sum + of(part) * (part.weight / weight), 0);
   const gradients = only!.gradients.map((_, position) =>
     tf.tidy(() => {
-      const shares = parts.flatMap(({ gradients, samples: count }) => {
+      const shares = parts.flatMap(({ gradients, weight: share }) => {
         const gradient = gradients[position] ?? null;
-        return gradient === null ? [] : [tf.mul(gradient, count / samples)];
+        return gradient === null ? [] : [tf.mul(gradient, share / weight)];
       });
       return shares.length === 0 ? [] : [tf.addN(shares)];
     })[0] ?? null
@@ -75,5 +81,6 @@ export function sumGradients(parts: readonly BatchGradients[]): BatchGradients {
       : counts.reduce<number>((sum, count) => sum + count!, 0),
     samples,
     gradients,
+    weight,
   };
 }

@@ -118,7 +118,10 @@ export class TrainingRun {
     this.ctx = parts.ctx;
     this.baseLr = parts.config.lr ?? learningRateOf(parts.optimizer);
     setLearningRate(this.optimizer, this.baseLr);
-    if (parts.config.momentum !== null) setMomentum(this.optimizer, parts.config.momentum);
+    const { momentum } = parts.config;
+    if (momentum !== null && momentumOf(this.optimizer) !== null) {
+      setMomentum(this.optimizer, momentum);
+    }
   }
 
   /** Step on the axis that a child shares with its parents. */
