@@ -7,8 +7,11 @@ import type { HparamsPatch } from "../runtime/protocol/hparams.ts";
 import type { PartialJobConfig } from "../runtime/protocol/job_config.ts";
 import type { ReportRecord, ReportRequest } from "../runtime/protocol/report.ts";
 import type { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
-import type { Selection } from "../runtime/protocol/selection.ts";
+import type { GivenSelection } from "../runtime/protocol/selection.ts";
+import type { SelectionPlace } from "./inspection/report_for.ts";
+import type { StoredRule } from "./inspection/stored_selection.ts";
 import type { ReportRow, RowsQuery } from "./inspection/report_rows.ts";
+import type { SessionActions } from "./sessions/session_desk.ts";
 import type { CheckpointRecord, JobManifest, JobPermissions, JobState, Receipt } from "./job.ts";
 
 /** A file posted with a job: its bytes lie in a temporary file that the job takes over. */
@@ -82,6 +85,7 @@ export type ControlRequest =
     to?: number | undefined;
     take?: number | undefined;
   }
+  | ({ command: "selection"; selection: GivenSelection } & SelectionPlace)
   | ({ command: "report"; at: "now" | number } & ReportRequest)
   | ({ command: "hparams" } & HparamsPatch)
   | {
@@ -93,7 +97,7 @@ export type ControlRequest =
 
 /** A fork: where from, which samples, what differs. */
 export interface ForkRequest {
-  selection: Selection;
+  selection: GivenSelection;
   at: "now" | number;
   run_name?: string | undefined;
   config: PartialJobConfig;
@@ -129,6 +133,8 @@ export interface InspectionDesk {
   reports(job: string): Promise<ReportRecord[]>;
   report(job: string, report: number): Promise<ReportRecord>;
   rows(job: string, report: number, query: RowsQuery): Promise<Page<ReportRow>>;
+  /** A selection that was kept. */
+  selection(job: string, sha256: string): Promise<StoredRule>;
 }
 
 /** The job service. Every method throws the errors of `jobs/errors.ts`. */
@@ -187,6 +193,8 @@ export interface ControlPlane {
 
   /** What was found out about a job's samples. */
   readonly inspection: InspectionDesk;
+  /** What is asked of a session as a whole. */
+  readonly runs: SessionActions;
 
   /** How the server stands, for `/readyz` and the dashboard's header. */
   health(): Promise<ServerHealth>;

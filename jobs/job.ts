@@ -132,7 +132,7 @@ export function actionsOf(state: JobState, hasCheckpoint: boolean): readonly Job
   const actions = ALLOWED[state];
   if (state === "queued" && hasCheckpoint) return [...actions, ...NEEDS_MODEL];
   if (!ENDED.has(state) || hasCheckpoint) return actions;
-  return actions.filter((action) => action !== "rewind" && !NEEDS_MODEL.includes(action));
+  return actions.filter((action) => !["rewind", "reset", ...NEEDS_MODEL].includes(action));
 }
 
 const count = z.number().int().min(0);

@@ -20,8 +20,7 @@ import type {
 } from "./control_plane.ts";
 import { NotFoundError, UnavailableError } from "./errors.ts";
 import { type BoundKey, IdempotentRequests } from "./life/idempotent_requests.ts";
-import { type CheckpointRecord, JobState } from "./job.ts";
-import type { JobManifest, Receipt } from "./job.ts";
+import type { CheckpointRecord, JobManifest, Receipt } from "./job.ts";
 import { JobRegistry } from "./life/job_registry.ts";
 import { fork } from "./lineage/lineage.ts";
 import { merge } from "./lineage/merge.ts";
@@ -29,6 +28,8 @@ import { removeJob } from "./life/removal.ts";
 import { Scheduler } from "./life/scheduler.ts";
 import { fileSize } from "./storage/durable_file.ts";
 import { announce, startUp } from "./life/startup.ts";
+import { serverHealth } from "./server_health.ts";
+import { SessionDesk } from "./sessions/session_desk.ts";
 import { keepSubmission } from "./submission/submission.ts";
 import type { JobDeps, SupervisorDeps } from "./supervisor_deps.ts";
 import { platformTimers } from "./life/timers.ts";
@@ -70,6 +71,7 @@ class Supervisor implements ControlPlane, TrainerHost {
   readonly #children: ChildMaker;
   readonly #trainers: AttachDesk;
   readonly inspection: Inspection;
+  readonly runs: SessionDesk;
   readonly #startedAt: number;
   #closing = false;
 
@@ -81,6 +83,7 @@ class Supervisor implements ControlPlane, TrainerHost {
     this.#children = new ChildMaker(deps);
     this.#trainers = new AttachDesk(deps, registry);
     this.inspection = new Inspection(deps, registry);
+    this.runs = new SessionDesk(deps, registry, this.#desk);
     this.#startedAt = deps.clock();
   }
 
@@ -208,28 +211,9 @@ class Supervisor implements ControlPlane, TrainerHost {
     return await this.#deps.artifacts.moduleSource(id);
   }
 
-  async health(): Promise<ServerHealth> {
-    const { launcher, scheduler, log, clock } = this.#deps;
-    const none = JobState.options.map((state) => [state, 0] as const);
-    const jobs = Object.fromEntries(none) as Record<JobState, number>;
-    for (const { record } of this.#registry.loaded()) jobs[record.state]++;
-    const reason = this.#closing ? "the server is shutting down" : await unwritable(log);
-    return {
-      ready: reason === null,
-      reason,
-      isolation: launcher.isolation.kind,
-      isolation_reason: launcher.isolation.reason,
-      slots: {
-        training: scheduler.training.size,
-        training_used: scheduler.training.used,
-        helper: scheduler.helper.size,
-        helper_used: scheduler.helper.used,
-      },
-      jobs,
-      log_id: log.id,
-      last_seq: log.lastSeq,
-      uptime_s: (clock() - this.#startedAt) / 1_000,
-    };
+  health(): Promise<ServerHealth> {
+    const [closing, startedAt] = [this.#closing, this.#startedAt];
+    return serverHealth(this.#deps, this.#registry, { closing, startedAt });
   }
 
   async shutdown(limitMs: number): Promise<void> {
@@ -281,15 +265,6 @@ function bind(scope: string, idempotency: Idempotency | undefined): BoundKey | u
 function summary(id: string, jobs: JobManifest[]): SessionSummary {
   const root = jobs.find(({ parents }) => parents.length === 0) ?? jobs[0]!;
   return { id, project: root.project, root: root.id, jobs, created_at: root.created_at };
-}
-
-async function unwritable(log: JobDeps["log"]): Promise<string | null> {
-  try {
-    await log.durable();
-    return null;
-  } catch (error) {
-    return `the event log cannot be written: ${error instanceof Error ? error.message : error}`;
-  }
 }
 
 async function withinLimit(

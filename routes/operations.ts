@@ -1,11 +1,14 @@
 /** Every call of the API, once: what `/openapi.json` is made of, and what the tests walk. */
 import { z } from "zod";
 import { CheckpointRecord, JobManifest, Receipt } from "../jobs/job.ts";
+import { StoredRule } from "../jobs/inspection/stored_selection.ts";
 import { DatasetRecord } from "../jobs/storage/dataset_store.ts";
 import { COLUMN_NAMES, ReportRecord } from "../runtime/protocol/report.ts";
 import { BackendReport } from "../jobs/workers/backend_report.ts";
 import {
+  CleanBody,
   CONTROL_BODIES,
+  CountersBody,
   DatasetFileQuery,
   EventsQuery,
   ForkBody,
@@ -15,7 +18,10 @@ import {
   MergeBody,
   MetricsQuery,
   ReportRowsQuery,
+  ServerInfoQuery,
+  SpillBody,
   SubmissionBody,
+  SwitchBody,
 } from "./schemas.ts";
 
 /** One call: where it is, what it takes, what it answers when all is well. */
@@ -149,6 +155,7 @@ export const OPERATIONS: readonly Operation[] = [
   control("rewind", "rewindJob", "Load a checkpoint back; a new take begins."),
   control("reset", "resetJob", "Go back to where the job began; a new take begins."),
   control("certificate", "certifyJob", "Train steps again and compare every bit with what was kept."),
+  control("selection", "trySelection", "What a selection picks, before anything is forked."),
   control("report", "scanSamples", "Loss and outcome of each sample of a split, at a checkpoint."),
   control("hparams", "setHparams", "Change hyperparameters at a batch boundary.", "patch"),
   {
@@ -202,6 +209,14 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "End a report that is under way; answers the receipt as it ended.",
     status: 200,
     answer: Receipt,
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/selections/:sha256",
+    id: "getSelection",
+    summary: "A selection that was tried, with what it is about.",
+    status: 200,
+    answer: StoredRule,
   },
   {
     method: "get",
@@ -274,6 +289,42 @@ export const OPERATIONS: readonly Operation[] = [
     answer: Session,
   },
   {
+    method: "post",
+    path: "/sessions/:id/switch",
+    id: "switchRun",
+    summary: "Let one job of a session train: pause the others, resume this one.",
+    body: SwitchBody,
+    status: 200,
+    answer: Anything,
+  },
+  {
+    method: "post",
+    path: "/sessions/:id/spill",
+    id: "spillAll",
+    summary: "Save where every job of a session that is at work stands.",
+    body: SpillBody,
+    status: 200,
+    answer: Anything,
+  },
+  {
+    method: "post",
+    path: "/sessions/:id/clean",
+    id: "cleanDisk",
+    summary: "Remove what the jobs of a session that are at rest can do without.",
+    body: CleanBody,
+    status: 200,
+    answer: Anything,
+  },
+  {
+    method: "post",
+    path: "/sessions/:id/counters",
+    id: "setCounterSeeds",
+    summary: "Let the names of a session's children go on behind these numbers.",
+    body: CountersBody,
+    status: 200,
+    answer: CountersBody,
+  },
+  {
     method: "put",
     path: "/datasets/:name",
     id: "putDataset",
@@ -331,6 +382,15 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "What jobs can compute on here, measured at the first request.",
     status: 200,
     answer: z.object({ items: z.array(BackendReport), next_cursor }),
+  },
+  {
+    method: "get",
+    path: "/server_info",
+    id: "serverInfo",
+    summary: "What the server is and speaks; refuses a client of a newer protocol.",
+    query: ServerInfoQuery,
+    status: 200,
+    answer: Anything,
   },
   {
     method: "get",

@@ -5,9 +5,9 @@ import { JobPermissions, JobState, Priority } from "../jobs/job.ts";
 import { DatasetName } from "../jobs/storage/dataset_store.ts";
 import { HPARAM_NAMES, HparamsPatch } from "../runtime/protocol/hparams.ts";
 import { HEALTH_PAYLOADS } from "../runtime/protocol/health.ts";
-import { ReportRequest } from "../runtime/protocol/report.ts";
+import { ReportRequest, ReportSplit } from "../runtime/protocol/report.ts";
 import { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
-import { Selection } from "../runtime/protocol/selection.ts";
+import { GivenSelection } from "../runtime/protocol/selection.ts";
 
 const label = z.string().max(200).optional();
 const count = z.number().int().min(1);
@@ -66,6 +66,12 @@ export const CONTROL_BODIES = {
     to: count.optional().describe("last step that is compared"),
     take: count.optional().describe("take that both are of; the newest that has the last step"),
   }),
+  selection: z.strictObject({
+    selection: GivenSelection,
+    split: ReportSplit.default("train"),
+    at,
+    report: count.optional().describe("a report of the job, in place of a checkpoint"),
+  }),
   report: z.strictObject({ ...ReportRequest.shape, at }),
   hparams: HparamsPatch.refine(
     (hparams) => Object.keys(hparams).length > 0,
@@ -83,7 +89,7 @@ export const HealthBody = z.strictObject({
 
 /** A fork. */
 export const ForkBody = z.strictObject({
-  selection: Selection,
+  selection: GivenSelection,
   at,
   run_name: JobName.optional(),
   config: config.default({}),
@@ -111,6 +117,29 @@ export const MergeBody = z.strictObject({
   gate: GateRule.nullable().prefault({})
     .describe("how the merge is compared with its parents; null does not"),
   start: z.boolean().default(false),
+});
+
+/** Which job of a session is to train. */
+export const SwitchBody = z.strictObject({ job: z.string().min(1).max(100) });
+
+/** Nothing is to be said. */
+export const SpillBody = z.strictObject({});
+
+/** Whether only to count. */
+export const CleanBody = z.strictObject({
+  dry_run: z.boolean().default(false).describe("true removes nothing and answers what it would"),
+});
+
+const taken = z.number().int().min(0).max(1e9).default(0);
+/** Numbers of children's names that count as taken. */
+export const CountersBody = z.strictObject({
+  fork: taken.describe("the next fork is at least fork<n+1>"),
+  merge: taken.describe("the next merge is at least merge<n+1>"),
+});
+
+/** Which protocol a client speaks. */
+export const ServerInfoQuery = z.strictObject({
+  protocol: wholeText(1, 1_000).optional().describe("422 where the server speaks an older one"),
 });
 
 /** Which events a stream has, and from where. */

@@ -70,6 +70,11 @@ export class SideWorkers {
     this.#job = job;
   }
 
+  /** Whether one is there or about to be. */
+  get busy(): boolean {
+    return this.#uses.size > 0;
+  }
+
   /** Lends a worker at this checkpoint, which the caller holds; see {@linkcode useSideWorker}. */
   async use<T>(
     checkpoint: CheckpointRecord,

@@ -1,3 +1,5 @@
+import type { ServerEvents } from "../../runtime/protocol/events.ts";
+import type { LoggedEvent } from "../events/event_log.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
 import type { CheckpointRecord, JobManifest, StoredSelection } from "../job.ts";
 import { newJobId } from "../job_id.ts";
@@ -12,9 +14,9 @@ export interface ChildPlan {
   kind: "fork" | "merge";
   /** The first one's module, files and session become the child's. */
   origins: Origin[];
-  runName: string | undefined;
   /** What all of a merge's parents came from. */
   ancestor?: Origin | null;
+  runName: string | undefined;
   config: Record<string, unknown>;
   spawn: NonNullable<JobManifest["spawn"]>;
   start: boolean;
@@ -50,8 +52,8 @@ export class ChildMaker {
     const { artifacts, store } = this.#deps;
     const id = newJobId(this.#deps.randomId);
     const parent = plan.origins[0]!.job;
+    const pinned = [...plan.origins, ...plan.ancestor ? [plan.ancestor] : []];
     try {
-      const pinned = [...plan.origins, ...plan.ancestor ? [plan.ancestor] : []];
       await Promise.all(pinned.map((origin) => pin(origin, id)));
       await artifacts.createChild(id, parent.id);
       for (const { record } of pinned) await artifacts.linkOrigin(id, record);
@@ -110,10 +112,19 @@ export class ChildMaker {
     return { ...spawn, selection: stored };
   }
 
+  /** The number that was set for the session's children of this kind; 0 when none was. */
+  #taken(jobs: JobManifest[], kind: "fork" | "merge"): number {
+    const newest = jobs.map(({ id }) => this.#deps.log.newest(id, ["counters_set"]))
+      .filter((event) => event !== null)
+      .reduce<LoggedEvent | null>((a, b) => a !== null && a.seq > b.seq ? a : b, null);
+    return newest === null ? 0 : (JSON.parse(newest.data) as ServerEvents["counters_set"])[kind];
+  }
+
   /** `fork1`, `fork2`, ... */
-  async #freeName(session: string, kind: string): Promise<string> {
-    const names = new Set((await this.#deps.store.ofSession(session)).map((job) => job.run_name));
-    for (let number = 1;; number++) {
+  async #freeName(session: string, kind: "fork" | "merge"): Promise<string> {
+    const jobs = await this.#deps.store.ofSession(session);
+    const names = new Set(jobs.map((job) => job.run_name));
+    for (let number = 1 + this.#taken(jobs, kind);; number++) {
       if (!names.has(`${kind}${number}`)) return `${kind}${number}`;
     }
   }

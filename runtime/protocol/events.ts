@@ -145,15 +145,15 @@ export type SaveReason =
   | "callback"
   | "fork"
   | "merge"
+  | "report"
   | "stop"
   | "start"
   | "rewind"
+  | "hparams"
   | "final"
   | "shutdown";
 
-  | "hparams"
 /** Events that the server itself writes into a job's log, without their stamp. */
-  | "report"
 export interface ServerEvents {
   newRun: { run_name: string; project: string; kind: string; parents: string[] };
   state_changed: {
@@ -175,6 +175,8 @@ export interface ServerEvents {
   /** Config keys that changed while no worker was there to be told; snake_case. */
   config_changed: { config: Record<string, unknown> };
   priority_changed: { priority: number; actor: string };
+  /** Names that children of the session get go on behind these numbers. */
+  counters_set: { fork: number; merge: number };
   recovered: { attempt: number; checkpoint: number | null; step: number; skipped: number[] };
   replay_diverged: { step: number; field: string; logged: number | null; replayed: number | null };
   runtime_changed: { field: string; from: string; to: string };
@@ -224,6 +226,7 @@ export const SERVER_EVENT_TYPES: Record<keyof ServerEvents, true> = {
   attempt_started: true,
   config_changed: true,
   priority_changed: true,
+  counters_set: true,
   recovered: true,
   replay_diverged: true,
   runtime_changed: true,

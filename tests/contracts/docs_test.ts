@@ -20,6 +20,7 @@ const SERVER_EVENTS: Record<keyof ServerEvents, true> = {
   attempt_started: true,
   config_changed: true,
   priority_changed: true,
+  counters_set: true,
   recovered: true,
   replay_diverged: true,
   runtime_changed: true,
