@@ -15,7 +15,7 @@ import { weighted } from "./weighted.ts";
 export { MergeError } from "./merge_error.ts";
 
 /** Strategies that need nothing but weights. */
-export type WeightStrategy = MergeStrategy;
+export type WeightStrategy = Exclude<MergeStrategy, "greedy" | "fisher">;
 
 /** What a model is made of. */
 export interface MergeInputs {

@@ -2,6 +2,7 @@ import { z } from "zod";
 
 const weights = z.array(z.number().min(0)).min(2);
 const scale = z.number().min(-10).max(10);
+const samples = z.number().int().min(1).max(1_000_000);
 const seed = z.number().int().min(0).max(2 ** 32 - 1).default(0);
 
 /**
@@ -19,6 +20,21 @@ export const MERGE_STRATEGIES = {
   ema: z.strictObject({
     decay: z.number().min(0).max(1).default(0.5)
       .describe("share that the average so far keeps when the next parent comes, 0 to 1"),
+  }),
+  /** The parents that help, the best one first. */
+  greedy: z.strictObject({
+    metric: z.enum(["accuracy", "loss"]).optional()
+      .describe("by what parents are ranked and taken in; accuracy where there is one"),
+  }),
+  /** Mean weighted by how much each parent's own data hold each weight. */
+  fisher: z.strictObject({
+    samples: samples.default(256).describe("training samples a parent, drawn by `seed`"),
+    empirical: z.boolean().default(false)
+      .describe("use the observed labels in place of the model's own predictions"),
+    floor: z.number().positive().max(1).default(1e-6)
+      .describe("least Fisher value of a weight, where each parent's mean is 1"),
+    weights: weights.optional().describe("one for each of [path job, ...with]; 1 each by default"),
+    seed: seed.describe("draws the samples"),
   }),
   /** Sum of what each parent learned since the common ancestor. */
   task_arithmetic: z.strictObject({

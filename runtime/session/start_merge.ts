@@ -3,14 +3,12 @@ import { assignWeights } from "../merging/assign_weights.ts";
 import { Candidates, unionOf } from "../merging/candidates.ts";
 import { MergeError } from "../merging/merge_error.ts";
 import type { ModelWeights } from "../merging/parents.ts";
-import { mergeWeights } from "../merging/strategies.ts";
 import type { CheckpointReference, LaunchContext } from "../protocol/commands.ts";
 import type { GateResult } from "../protocol/merge_gate.ts";
-import { MERGE_STRATEGIES, type MergeStrategy } from "../protocol/merge_strategy.ts";
-import type { ModelHandle } from "../training/model_handle.ts";
 import { patchHparams } from "../training/live_hparams.ts";
 import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
+import { combine, type Combined, type Ingredients } from "./combine.ts";
 import { judgeMerge, type MergeParent } from "./merge_gate.ts";
 import { PhaseError } from "./phase_error.ts";
 
@@ -44,13 +42,10 @@ export async function startMerge(
   if (start.optimizer === "keep") restoreCheckpoint(path, run);
   const rows = unionOf(parents.map(({ loaded }) => loaded.indices), run.data.train.length);
   const candidates = new Candidates(run, rows, start.batch_norm, inTurns());
-  const merged = await candidates.settled(
-    mergedWeights(run, start, { parents, ancestor, candidates }),
-  );
-  assignWeights(
-    run.handle,
-    await gated(run, start, { parents, ancestor, candidates, merged, ports }),
-  );
+  const progress: StartPorts["progress"] = (...far) => ports.progress(...far);
+  const ingredients = { parents, ancestor, candidates, progress };
+  const combined = await combine(run, start, ingredients);
+  assignWeights(run.handle, await gated(run, start, { ...ingredients, ...combined, ports }));
   const state = RunState.parse(path.state);
   run.originStep = start.origin_step;
   const { lr, grad_clip_norm } = state.hparams;
@@ -58,34 +53,14 @@ export async function startMerge(
   run.drawFrom(path.indices, { epoch: state.sampler.epoch + 1, cursor: 0 });
 }
 
-interface Ingredients {
-  parents: readonly MergeParent[];
-  ancestor: MergeParent | null;
-  candidates: Candidates;
-}
-
-function mergedWeights(
-  { handle }: TrainingRun,
-  { strategy, params }: MergeStart,
-  { parents, ancestor, candidates }: Ingredients,
-): ModelWeights {
-  const name = strategy as MergeStrategy;
-  return mergeWeights(name, {
-    parents: parents.map(({ loaded }) => loaded.weights()),
-    ancestor: ancestor && ancestor.loaded.weights(),
-    averaged: candidates.statistics,
-    names: layerNames(handle),
-  }, MERGE_STRATEGIES[name].parse(params));
-}
-
 /** The weights that the gate lets the child have. */
 async function gated(
   run: TrainingRun,
   { gate }: MergeStart,
-  { parents, ancestor, candidates, merged, ports }: Ingredients & {
-    merged: ModelWeights;
-    ports: StartPorts;
-  },
+  { parents, ancestor, candidates, weights: merged, notes, ports }:
+    & Ingredients
+    & Combined
+    & { ports: StartPorts },
 ): Promise<ModelWeights> {
   if (gate === null) return merged;
   const result = await judgeMerge(run, candidates, {
@@ -94,7 +69,7 @@ async function gated(
     parents,
     ancestor,
     controls: [],
-    notes: [],
+    notes,
     onProgress: (done, total) => ports.progress("gate", done, total),
   });
   if (result === null) {
@@ -122,11 +97,6 @@ async function gated(
 
 async function read(reference: CheckpointReference): Promise<MergeParent> {
   return { reference, loaded: await loadCheckpoint(reference.path, reference.sha256) };
-}
-
-/** What the layers call their weights, by key: `head/kernel`. */
-function layerNames({ weights }: ModelHandle): Map<string, string> {
-  return new Map(weights.map(({ key, variable }) => [key, variable.name.replace(/_\d+$/, "")]));
 }
 
 function inTurns(): () => Promise<void> {
