@@ -83,21 +83,27 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     : userDenoCache(projectRoot, (name) => Deno.env.get(name)) ?? join(folder.path, "deno_dir");
   const { sandbox } = config;
   const native = wantsNativeCode(config) ? { tensorflowDir: tensorFlowDir(config) } : {};
+  const { backend } = config;
+  const webgpu = backend === "auto" || backend === "webgpu" ? { webgpu: backend } : {};
   const launcher = opened.adopt(
     await createProcessLauncher({
       projectRoot: imports?.root ?? projectRoot,
       sandbox,
       denoDir,
       ...native,
+      ...webgpu,
     }),
     // A server that ends early would leave the process behind that warms the cache.
     (launcher) => launcher.warmed,
   );
-  if (config.backend === "tensorflow" && launcher.native.library === null) {
-    throw new ServerConfigError(
-      "ONTHEFLY_BACKEND",
-      `tensorflow cannot be used: ${launcher.native.reason}`,
-    );
+  for (
+    const [name, missing, { reason }] of [
+      ["tensorflow", launcher.native.library === null, launcher.native],
+      ["webgpu", launcher.webgpu.adapter === null, launcher.webgpu],
+    ] as const
+  ) {
+    if (backend !== name || !missing) continue;
+    throw new ServerConfigError("ONTHEFLY_BACKEND", `${name} cannot be used: ${reason}`);
   }
   const jobs = await createSupervisor({
     log,

@@ -94,7 +94,7 @@ const settings = {
   parkAfter: { default: "15m", meaning: "when a hot pause parks itself", schema: duration },
   backend: {
     default: "auto",
-    meaning: "auto, tensorflow, wasm or cpu",
+    meaning: "auto, tensorflow, webgpu, wasm or cpu",
     schema: z.enum(BACKENDS),
   },
   tensorflowDir: {

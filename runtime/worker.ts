@@ -20,8 +20,11 @@ async function work(
   channel: TrainerChannel,
   attempt: { session: Session | null },
 ): Promise<void> {
-  const { backend: wanted, threads, tensorflow } = context;
-  const backend = await PhaseError.in("backend", () => chooseBackend(wanted, threads, tensorflow));
+  const { backend: wanted, threads, tensorflow, webgpu } = context;
+  const backend = await PhaseError.in(
+    "backend",
+    () => chooseBackend(wanted, threads, tensorflow, webgpu),
+  );
   // The backend has loaded what it needs; the module is to load no native code of its own.
   Deno.permissions.revokeSync({ name: "ffi" });
   const random = installSeededRandom(keyedStream(0, "setup"));

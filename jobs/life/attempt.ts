@@ -144,18 +144,19 @@ export async function launchAttempt(
   const verify = artifacts.verify.bind(artifacts);
   const plan = await planRecovery(log, manifest, record.checkpoints.values(), verify);
   const context = await launchContext(deps, manifest, { attempt: number, goal, plan });
+  const permissions = await stillGranted(manifest.permissions, options.permissions);
   const worker = await launcher.launch({
     context,
     jobDir: artifacts.jobDir(id),
     memoryBytes: options.jobMemoryBytes,
     timeoutMs: options.jobTimeoutMs,
-    permissions: await stillGranted(manifest.permissions, options.permissions),
+    permissions,
     onProcess: async (process) => {
       record.append("attempt_started", {
         attempt: number,
         mode,
         threads: threads ?? options.threads,
-        isolation: launcher.isolation.kind,
+        isolation: (launcher.isolationFor?.({ context, permissions }) ?? launcher.isolation).kind,
         process,
       });
       await log.durable();

@@ -1,12 +1,13 @@
 import { fromFileUrl } from "@std/path";
 import { z } from "zod";
 import type { NativeBackend } from "./native_backend.ts";
+import { GPU_ENVIRONMENT } from "./webgpu_adapter.ts";
 
 const ms = z.number().nonnegative();
 
 /** One backend: whether it can train here, how fast, or what is missing. */
 export const BackendReport = z.strictObject({
-  name: z.enum(["tensorflow", "wasm", "cpu"]),
+  name: z.enum(["tensorflow", "webgpu", "wasm", "cpu"]),
   available: z.boolean(),
   /** Why it is chosen or left out; a fault in its own words. */
   reason: z.string(),
@@ -32,10 +33,13 @@ const Examination = BackendReport.pick({
   cnn_step_ms: true,
 });
 
+/** A GPU's own driver is its maker's; this one computes on the processor, for trying things out. */
+const BRINGS_GPU = "the GPU's Vulkan driver; in software: apt-get install mesa-vulkan-drivers";
+
 /** Starts and measures each backend in a process of its own, one after another. */
 export async function reportBackends(native: NativeBackend): Promise<BackendReport[]> {
   const reports: BackendReport[] = [];
-  for (const name of ["tensorflow", "wasm", "cpu"] as const) {
+  for (const name of ["tensorflow", "webgpu", "wasm", "cpu"] as const) {
     const missing = name === "tensorflow" && native.library === null;
     reports.push(
       missing
@@ -53,13 +57,15 @@ async function examined(
   const native = { library: library?.path ?? null, reason };
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", EXAMINE, name, "1", JSON.stringify(native)],
+    env: GPU_ENVIRONMENT,
     stdout: "piped",
     stderr: "piped",
   }).output();
   const decoder = new TextDecoder();
   if (!success) {
     const said = decoder.decode(stderr).trim().split("\n");
-    return unavailable(name, said.find((line) => line.includes("rror")) ?? said.at(-1) ?? "", null);
+    const fault = said.find((line) => line.includes("rror")) ?? said.at(-1) ?? "";
+    return unavailable(name, fault, name === "webgpu" ? BRINGS_GPU : null);
   }
   const line = decoder.decode(stdout).trim().split("\n").at(-1)!;
   const examination = Examination.parse(JSON.parse(line));

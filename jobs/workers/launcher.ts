@@ -52,6 +52,8 @@ export interface LaunchedWorker {
 export interface Launcher {
   /** Isolation that is really there: `bwrap+deno` or `deno`, and why. */
   readonly isolation: { kind: string; reason: string };
+  /** That of one attempt, where it is not the same for all. */
+  isolationFor?(request: Pick<LaunchRequest, "context" | "permissions">): { kind: string };
   launch(request: LaunchRequest): Promise<LaunchedWorker>;
   /** Ends what is left of an attempt of an earlier server and proves that it is gone. */
   reap(process: WorkerProcess): Promise<void>;

@@ -29,6 +29,7 @@ import {
 import { TextTail } from "./text_tail.ts";
 import { StdioTrainerLink } from "./trainer_link.ts";
 import { warmJob } from "./warm_job.ts";
+import { findWebGpu, GPU_ENVIRONMENT, type WebGpuAccess, webGpuFor } from "./webgpu_adapter.ts";
 
 /** Ms within which a process that was killed must be gone. */
 const REAP_MS = 10_000;
@@ -38,6 +39,13 @@ const NATIVE_ENVIRONMENT = { TF_CPP_MIN_LOG_LEVEL: "2" };
 
 /** What TensorFlow logs before it has read its log level: at level I, and a line that announces it. */
 const NATIVE_NOTICE = /^(I\d{4} |WARNING: All log messages before absl::InitializeLog\(\))/;
+
+const NO_GPU: WebGpuAccess = {
+  adapter: null,
+  reason: "no GPU was looked for",
+  sandboxed: false,
+  devices: [],
+};
 
 /** What a {@linkcode ProcessLauncher} needs. Paths are absolute. */
 export interface ProcessLauncherOptions {
@@ -54,6 +62,8 @@ export interface ProcessLauncherOptions {
    * without native code.
    */
   tensorflowDir?: string | null;
+  /** Which GPU is looked for: hardware by `auto`, any by `webgpu`. Absent: none. */
+  webgpu?: "auto" | "webgpu";
   /** Told when the cache could not be warmed. */
   onColdCache?: (error: unknown) => void;
   /** The program of a worker; `runtime/worker.ts` unless a test has one of its own. */
@@ -69,11 +79,16 @@ export async function createProcessLauncher(
 ): Promise<ProcessLauncher> {
   const isolation = await probeIsolation(options.sandbox, Deno.execPath());
   const native = await findNativeBackend(options.tensorflowDir, options.sandbox, isolation);
+  const webgpu = await findWebGpu(options.webgpu ?? "wasm", options.sandbox, isolation);
   // Workers outside bubblewrap write to their cache, which would unseal one that is only read.
-  const kind = native.library === null ? isolation.kind : `${isolation.kind}+tensorflow`;
+  const kind = [
+    isolation.kind,
+    ...(native.library === null ? [] : ["tensorflow"]),
+    ...(webgpu.adapter === null ? [] : ["webgpu"]),
+  ].join("+");
   const denoDir = `${options.denoDir}/${kind}`;
   await prepareDenoCache(denoDir);
-  return new ProcessLauncher({ ...options, denoDir }, isolation, native);
+  return new ProcessLauncher({ ...options, denoDir }, isolation, native, webgpu);
 }
 
 /** Starts each worker as an operating system process, isolated as far as this machine allows. */
@@ -81,23 +96,38 @@ export class ProcessLauncher implements Launcher {
   readonly isolation: Isolation;
   /** The native code that its workers may run, or why they may not. */
   readonly native: NativeBackend;
+  /** The GPU that its workers may use through WebGPU, or why there is none. */
+  readonly webgpu: WebGpuAccess;
   readonly #options: ProcessLauncherOptions;
   readonly #entry: string;
   /** Settles when a first process has filled the cache: later ones start in a fraction of the time. */
   readonly warmed: Promise<void>;
 
   /** @param options Their `denoDir` is this launcher's own, and prepared. */
-  constructor(options: ProcessLauncherOptions, isolation: Isolation, native: NativeBackend) {
+  constructor(
+    options: ProcessLauncherOptions,
+    isolation: Isolation,
+    native: NativeBackend,
+    webgpu: WebGpuAccess = NO_GPU,
+  ) {
     this.#options = options;
     this.#entry = options.entry ?? `${options.projectRoot}/runtime/worker.ts`;
     this.isolation = isolation;
     this.native = native;
+    this.webgpu = webgpu;
     this.warmed = this.#warm();
   }
 
   async launch(request: LaunchRequest): Promise<LaunchedWorker> {
     await this.warmed;
-    return this.#launch(request, this.isolation.kind === "bwrap+deno");
+    return this.#launch(request, this.isolationFor(request).kind === "bwrap+deno");
+  }
+
+  /** A GPU that does not answer inside bubblewrap is used in Deno's own sandbox. */
+  isolationFor(request: Pick<LaunchRequest, "context" | "permissions">): Isolation {
+    const gpu = webGpuFor(request.context, nativeFor(request, this.native), this.webgpu);
+    if (gpu === null || gpu.sandboxed) return this.isolation;
+    return { kind: "deno", reason: gpu.reason };
   }
 
   async reap(process: WorkerProcess): Promise<void> {
@@ -110,6 +140,7 @@ export class ProcessLauncher implements Launcher {
   async #launch(request: LaunchRequest, sandboxed: boolean): Promise<LaunchedWorker> {
     const { context, memoryBytes, timeoutMs } = request;
     const { library, reason } = nativeFor(request, this.native);
+    const gpu = webGpuFor(context, { library, reason }, this.webgpu);
     let child: Deno.ChildProcess;
     try {
       await Deno.mkdir(context.checkpoint_dir, { recursive: true });
@@ -135,7 +166,8 @@ export class ProcessLauncher implements Launcher {
       throw error;
     }
     const tensorflow = { library: library?.path ?? null, reason };
-    link.writeLine(JSON.stringify({ ...context, tensorflow } satisfies LaunchContext));
+    const webgpu = { adapter: gpu?.adapter ?? null, reason: this.webgpu.reason };
+    link.writeLine(JSON.stringify({ ...context, tensorflow, webgpu } satisfies LaunchContext));
     return worker;
   }
 
@@ -144,6 +176,7 @@ export class ProcessLauncher implements Launcher {
     const { projectRoot, denoDir } = this.#options;
     const scratch = await transpiledFolder(denoDir, dirname(jobDir));
     const { library: native } = nativeFor(request, this.native);
+    const gpu = webGpuFor(context, { library: native, reason: "" }, this.webgpu);
     const policy: WorkerPolicy = {
       projectRoot,
       entry: this.#entry,
@@ -161,6 +194,7 @@ export class ProcessLauncher implements Launcher {
       DENO_NO_UPDATE_CHECK: "1",
       NO_COLOR: "1",
       ...(native === null ? {} : NATIVE_ENVIRONMENT),
+      ...(gpu === null ? {} : GPU_ENVIRONMENT),
     };
     const view: SandboxView = {
       readable: [
@@ -174,6 +208,7 @@ export class ProcessLauncher implements Launcher {
       env,
       workingDir: jobDir,
       network: permissions.net.length > 0,
+      devices: gpu?.devices ?? [],
     };
     const run = [deno, ...denoArguments(policy)];
     const [program, ...args] = sandboxed ? ["bwrap", ...bwrapArguments(view), ...run] : run;
@@ -208,8 +243,9 @@ export class ProcessLauncher implements Launcher {
   async #runWarmJob(): Promise<void> {
     const folder = await Deno.makeTempDir({ dir: this.#options.denoDir, prefix: "job-" });
     // Deno compiles ahead only what it sees a second time: after one run, starts take 1.5 s, not 0.3.
+    const backend = this.webgpu.adapter === null ? "auto" : this.#options.webgpu ?? "auto";
     for (let run = 0; run < 2; run++) {
-      const worker = await this.#launch(await warmJob(folder), false);
+      const worker = await this.#launch(await warmJob(folder, backend), false);
       worker.link.onEvent(() => {}); // How it goes is nobody's business: the first job will tell.
       await worker.exited;
     }

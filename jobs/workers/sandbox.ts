@@ -23,6 +23,8 @@ export interface SandboxView {
   workingDir: string;
   /** Whether it has the machine's network, which Deno then limits to the hosts that were granted. */
   network?: boolean;
+  /** Device nodes of GPUs that it may use, and with them what drivers read of the system. */
+  devices?: readonly string[];
 }
 
 /**
@@ -57,6 +59,7 @@ export function bwrapArguments(view: SandboxView): string[] {
     ...["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
     ...view.readable.flatMap((path) => ["--ro-bind", path, path]),
     ...(view.network ? networkFiles() : []),
+    ...deviceFiles(view.devices ?? []),
     ...view.scratch.flatMap((path) => ["--tmpfs", path]),
     ...view.writable.flatMap((path) => ["--bind", path, path]),
     ...Object.entries(view.env).flatMap(([name, value]) => ["--setenv", name, value]),
@@ -68,6 +71,16 @@ export function bwrapArguments(view: SandboxView): string[] {
 function networkFiles(): string[] {
   const names = ["resolv.conf", "hosts", "nsswitch.conf"].map((name) => `/etc/${name}`);
   return ["--share-net", ...names.flatMap((path) => ["--ro-bind-try", path, path])];
+}
+
+/** The nodes, and where drivers look up which device a node is and which driver it wants. */
+function deviceFiles(nodes: readonly string[]): string[] {
+  if (nodes.length === 0) return [];
+  const facts = ["/sys/dev", "/sys/devices", "/sys/bus", "/sys/class", "/etc/vulkan", "/etc/glvnd"];
+  return [
+    ...facts.flatMap((path) => ["--ro-bind-try", path, path]),
+    ...nodes.flatMap((path) => ["--dev-bind", path, path]),
+  ];
 }
 
 /** Where the dynamic linker looks: links on merged systems, folders on others. */

@@ -19,7 +19,10 @@ export default defineJob({
 const MEMORY_BYTES = 2 ** 31;
 
 /** Writes a job of two steps into `folder`, which fills a worker's cache when it runs. */
-export async function warmJob(folder: string): Promise<LaunchRequest> {
+export async function warmJob(
+  folder: string,
+  backend: LaunchRequest["context"]["backend"],
+): Promise<LaunchRequest> {
   const checkpointDir = `${folder}/checkpoints`;
   await Deno.mkdir(checkpointDir, { recursive: true });
   await Deno.writeTextFile(`${folder}/module.ts`, MODULE);
@@ -39,7 +42,7 @@ export async function warmJob(folder: string): Promise<LaunchRequest> {
       config: {},
       membership_seed: null,
       dataset_hash: null,
-      backend: "auto",
+      backend,
       threads: 1,
       checkpoint_dir: checkpointDir,
       next_checkpoint: 1,

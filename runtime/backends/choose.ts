@@ -12,44 +12,49 @@ export interface ChosenBackend {
   /**
    * `exact`: the same bits in every process and on every machine of one architecture.
    * `same_machine`: the same bits in every process on one machine.
+   * `none`: what runs side by side may be added up in any order.
    */
-  determinism: "exact" | "same_machine";
-  /** Version of the native library that computes; other versions round otherwise. */
+  determinism: "exact" | "same_machine" | "none";
+  /** Version of what computes, where another rounds otherwise; the adapter on `webgpu`. */
   version?: string;
 }
 
 /** Where TensorFlow's library is, or why there is none to use. */
 export type TensorFlowLibrary = NonNullable<LaunchContext["tensorflow"]>;
 
+/** The GPU that `auto` may compute on through WebGPU, or why there is none. */
+export type WebGpuAdapter = NonNullable<LaunchContext["webgpu"]>;
+
 const NOT_LOOKED_FOR: TensorFlowLibrary = { library: null, reason: "no library was named" };
 
 /**
  * Makes the wanted backend the one of TensorFlow.js, after it passed the self-test. Where wasm
- * cannot be used, cpu takes its place and `reason` says so; tensorflow, when it was asked for, is
- * never replaced.
+ * cannot be used, cpu takes its place and `reason` says so; tensorflow and webgpu, when they were
+ * asked for, are never replaced.
  *
  * @param threads Threads the job was given. wasm and cpu use one, so that sums repeat.
- * @throws {Error} when tensorflow was asked for and cannot be used, or cpu fails the self-test.
+ * @param webgpu Absent: `auto` leaves GPUs alone.
+ * @throws {Error} when tensorflow or webgpu was asked for and cannot be used, or cpu fails the
+ * self-test.
  */
 export async function chooseBackend(
   wanted: LaunchContext["backend"],
   threads: number,
   tensorflow: TensorFlowLibrary = NOT_LOOKED_FOR,
+  webgpu?: WebGpuAdapter,
 ): Promise<ChosenBackend> {
   installMissingGradients();
   const oneThread = threads > 1 ? `; uses one of ${threads} threads` : "";
   if (wanted === "cpu") return await startCpu(`cpu was asked for${oneThread}`);
   let why = "was asked for";
   if (wanted !== "wasm") {
-    try {
-      return await startNative(wanted, tensorflow, threads);
-    } catch (error) {
-      const fault = messageOf(error);
-      if (wanted === "tensorflow") throw new Error(`tensorflow cannot be used: ${fault}`);
-      why = tensorflow.library === null
-        ? `is the fastest here (tensorflow cannot be used: ${fault})`
-        : `takes the place of tensorflow. FALLBACK: tensorflow cannot be used: ${fault}`;
-    }
+    const native = await startFirst(nativeCandidates(wanted, threads, tensorflow, webgpu));
+    if (native.chosen !== null) return native.chosen;
+    if (wanted !== "auto") throw new Error(native.faults.join("; "));
+    const faults = native.faults.join("; ");
+    why = native.expected
+      ? `takes the place of ${native.expected}. FALLBACK: ${faults}`
+      : `is the fastest here (${faults})`;
   }
   try {
     await startWasm();
@@ -59,6 +64,48 @@ export async function chooseBackend(
     const fault = messageOf(error);
     return await startCpu(`FALLBACK to cpu, many times slower: wasm cannot be used: ${fault}`);
   }
+}
+
+/** A backend that is better than wasm where it is there. */
+interface Candidate {
+  name: "tensorflow" | "webgpu";
+  /** It was found: that it does not start then is no everyday matter. */
+  there: boolean;
+  start(): Promise<ChosenBackend>;
+}
+
+function nativeCandidates(
+  wanted: LaunchContext["backend"],
+  threads: number,
+  tensorflow: TensorFlowLibrary,
+  webgpu: WebGpuAdapter | undefined,
+): Candidate[] {
+  const candidates: Candidate[] = [];
+  if (wanted !== "webgpu") {
+    const there = tensorflow.library !== null;
+    const start = () => startNative(wanted, tensorflow, threads);
+    candidates.push({ name: "tensorflow", there, start });
+  }
+  if (wanted === "webgpu" || (wanted === "auto" && webgpu !== undefined)) {
+    const there = (webgpu?.adapter ?? null) !== null;
+    candidates.push({ name: "webgpu", there, start: () => startGpu(wanted, webgpu) });
+  }
+  return candidates;
+}
+
+/** Starts the first that can be; else tells what is wrong with each, and which should have worked. */
+async function startFirst(candidates: readonly Candidate[]) {
+  const faults: string[] = [];
+  let expected: Candidate["name"] | null = null;
+  for (const { name, there, start } of candidates) {
+    try {
+      return { chosen: await start(), faults, expected };
+    } catch (error) {
+      faults.push(`${name} cannot be used: ${messageOf(error)}`);
+      if (there) expected ??= name;
+    }
+  }
+  return { chosen: null, faults, expected };
 }
 
 async function startNative(
@@ -78,6 +125,24 @@ async function startNative(
     // Several threads share out a sum as they come by.
     determinism: threads === 1 ? "same_machine" : "none",
     version,
+  };
+}
+
+async function startGpu(
+  wanted: LaunchContext["backend"],
+  adapter: WebGpuAdapter | undefined,
+): Promise<ChosenBackend> {
+  if (adapter?.adapter === null) throw new Error(adapter.reason);
+  const { startWebGpu } = await import("./webgpu/start.ts");
+  const { name, software } = await startWebGpu();
+  if (software && wanted === "auto") throw new Error(`${name} is software, slower than wasm`);
+  selfTest();
+  const why = wanted === "webgpu" ? "was asked for" : "is there";
+  return {
+    name: "webgpu",
+    reason: `webgpu on ${name}${software ? ", in software," : ""} ${why}`,
+    determinism: "none",
+    version: name,
   };
 }
 

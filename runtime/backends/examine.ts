@@ -6,11 +6,14 @@
  *   deno run -A runtime/backends/examine.ts wasm 1 '{"library":null,"reason":""}'
  */
 import * as tf from "@tensorflow/tfjs";
+import type { LaunchContext } from "../protocol/commands.ts";
 import { chooseBackend, type TensorFlowLibrary } from "./choose.ts";
 
 const BATCH = 32;
 const WARM_STEPS = 3;
 const MEASURED_STEPS = 15;
+/** A backend that takes longer is measured by fewer steps, in ms. */
+const LONG_ENOUGH = 1_000;
 
 /** What `examine.ts` prints. Times are in ms; a step is forward, backward and Adam. */
 export interface Examination {
@@ -24,7 +27,7 @@ export interface Examination {
 }
 
 async function examine(
-  wanted: "wasm" | "cpu" | "tensorflow",
+  wanted: LaunchContext["backend"],
   threads: number,
   library: TensorFlowLibrary,
 ): Promise<Examination> {
@@ -54,21 +57,30 @@ function medianStep(inputShape: number[], layers: tf.layers.Layer[]): number {
   const xs = tf.randomNormal([BATCH, ...inputShape], 0, 1, "float32", 1);
   const labels = Int32Array.from({ length: BATCH }, (_, row) => row % 10);
   const ys = tf.oneHot(tf.tensor1d(labels, "int32"), 10);
-  const times = Array.from({ length: WARM_STEPS + MEASURED_STEPS }, () => {
+  const step = () => {
     const began = performance.now();
     optimizer.minimize(() => {
       const logits = model.apply(xs, { training: true }) as tf.Tensor;
       return tf.losses.softmaxCrossEntropy(ys, logits);
     }, true)!.dataSync();
     return performance.now() - began;
-  });
-  return times.slice(WARM_STEPS).sort((a, b) => a - b)[MEASURED_STEPS >> 1]!;
+  };
+  for (let warm = 0; warm < WARM_STEPS; warm++) step();
+  const times: number[] = [];
+  for (
+    let spent = 0;
+    times.length < MEASURED_STEPS && spent < LONG_ENOUGH;
+    spent += times.at(-1)!
+  ) {
+    times.push(step());
+  }
+  return times.sort((a, b) => a - b)[times.length >> 1]!;
 }
 
 if (import.meta.main) {
   const [wanted, threads, library] = Deno.args;
   const examination = await examine(
-    wanted as "wasm" | "cpu" | "tensorflow",
+    wanted as LaunchContext["backend"],
     Number(threads),
     JSON.parse(library ?? "null"),
   );

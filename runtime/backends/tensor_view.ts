@@ -27,6 +27,11 @@ export function readValues(tensor: tf.TensorInfo): Float32Array | Int32Array | U
   return engine.readSync(tensor.dataId) as Float32Array | Int32Array | Uint8Array;
 }
 
+/** Whether tensors lie in a GPU's memory, from where reading them means a copy. */
+export function isOnDevice(): boolean {
+  return tf.getBackend() === "webgpu";
+}
+
 function isNumeric(values: unknown): values is Float32Array | Int32Array | Uint8Array {
   return values instanceof Float32Array || values instanceof Int32Array ||
     values instanceof Uint8Array;

@@ -1,13 +1,16 @@
 /**
- * Which layers of tf.layers train on which backend: `deno run -A bench/wasm_layers.ts`. A layer trains
- * where its gradients are the derivatives that finite differences measure on that backend. Each
- * backend runs in a process of its own; "stock" ones have neither kernels nor gradients of ours.
+ * Which layers of tf.layers train on which backend: `deno run -A bench/backend_layers.ts [BACKEND]...`.
+ * A layer trains where its gradients are the derivatives that finite differences measure on that
+ * backend. Each backend runs in a process of its own; "stock" ones have neither kernels nor gradients
+ * of ours.
  */
 import * as tf from "@tensorflow/tfjs";
 import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { fileURLToPath } from "node:url";
 import { installMissingGradients } from "../runtime/backends/gradients/install_missing_gradients.ts";
 import { startWasm } from "../runtime/backends/wasm/start.ts";
+import { startWebGpu } from "../runtime/backends/webgpu/start.ts";
+import { GPU_ENVIRONMENT } from "../jobs/workers/webgpu_adapter.ts";
 import { LAYER_CASES, type LayerCase } from "../tests/fixtures/layer_cases.ts";
 import { tryLayer } from "../tests/fixtures/layer_gradients.ts";
 
@@ -21,6 +24,10 @@ const START: Record<string, () => Promise<unknown>> = {
   wasm: () => {
     installMissingGradients();
     return startWasm();
+  },
+  webgpu: () => {
+    installMissingGradients();
+    return startWebGpu();
   },
   cpu: () => {
     installMissingGradients();
@@ -36,8 +43,8 @@ const START: Record<string, () => Promise<unknown>> = {
   "stock cpu": () => tf.setBackend("cpu"),
 };
 
-/** What comes of one configuration: "trains", "wrong", or why it cannot. */
-function outcome(given: LayerCase): string {
+/** What comes of one configuration. */
+function outcome(given: LayerCase): "trains" | "wrong" | "cannot" {
   if (given.forwardOnly !== undefined) return "trains";
   try {
     const { differences } = tryLayer(given, { gradients: true, measure: MEASURED });
@@ -46,7 +53,8 @@ function outcome(given: LayerCase): string {
     });
     return right ? "trains" : "wrong";
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    console.error(error instanceof Error ? error.message : error);
+    return "cannot";
   }
 }
 
@@ -56,8 +64,11 @@ function tryAll(): Record<string, string> {
   for (const [name, cases] of Object.entries(LAYER_CASES)) {
     if (typeof cases === "string") continue;
     const outcomes = cases.map(outcome);
-    const failed = outcomes.filter((outcome) => outcome !== "trains" && outcome !== "wrong");
-    const word = failed.length > 0 ? "cannot" : outcomes.includes("wrong") ? "wrong" : "trains";
+    const word = outcomes.includes("cannot")
+      ? "cannot"
+      : outcomes.includes("wrong")
+      ? "wrong"
+      : "trains";
     const trained = outcomes.filter((outcome) => outcome === "trains").length;
     words[name] = word === "trains" ? word : `${word} ${cases.length - trained} of ${cases.length}`;
   }
@@ -66,19 +77,20 @@ function tryAll(): Record<string, string> {
 
 async function inProcess(backend: string): Promise<Record<string, string>> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", import.meta.filename!, backend],
-    stderr: "null",
+    args: ["run", "-A", import.meta.filename!, "--here", backend],
+    env: GPU_ENVIRONMENT,
+    stderr: "inherit",
   }).output();
   return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
 }
 
 if (import.meta.main) {
-  const [backend] = Deno.args;
-  if (backend !== undefined) {
-    await START[backend]!();
+  const [first, ...rest] = Deno.args;
+  if (first === "--here") {
+    await START[rest[0]!]!();
     console.log(JSON.stringify(tryAll()));
   } else {
-    const columns = Object.keys(START);
+    const columns = first === undefined ? Object.keys(START) : Deno.args;
     const results = [];
     for (const column of columns) results.push(await inProcess(column));
     console.log(["layer".padEnd(24), ...columns.map((name) => name.padEnd(15))].join(" "));
