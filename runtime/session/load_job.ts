@@ -1,5 +1,5 @@
 import { toFileUrl } from "@std/path";
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import { setPrecision } from "../backends/precision.ts";
 import { CheckedDataset } from "../data/checked_dataset.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -76,7 +76,7 @@ export async function buildJob(
 ): Promise<LoadedJob> {
   const definition = await PhaseError.in("import", () => checkedDefinition(given));
   const config = await PhaseError.in("config", () => effectiveConfig(definition, context.config));
-  await PhaseError.in("config", () => setPrecision(config.precision, tf.getBackend()));
+  await PhaseError.in("config", () => setPrecision(config.precision));
   const built: { run: TrainingRun | null } = { run: null };
   const ctx: JobContext = {
     seed: context.membership_seed ?? config.seed,

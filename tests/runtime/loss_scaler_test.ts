@@ -125,7 +125,7 @@ Deno.test("a run whose loss scale falls and grows goes on to the bit after a kil
   const folder = await Deno.makeTempDir();
   const start = (changes: Partial<LaunchContext> = {}) => {
     const scaling = { loss_scale: TOO_LARGE, loss_scale_growth: 4, loss_scale_interval: 2 };
-    const config = { max_epochs: 1000, max_steps: 2000, batch_size: 2, ...scaling };
+    const config = { max_epochs: 1000, max_steps: 1000, batch_size: 2, ...scaling };
     return new WorkerProcess(launchContext(LINEAR, folder, { config, ...changes }));
   };
   const told = (worker: WorkerProcess) =>

@@ -3,6 +3,7 @@ import { type CApi, libraryVersion } from "./c_api.ts";
 import { createContext } from "./context.ts";
 import { DATA_TYPES } from "./data_types.ts";
 import { OpExecutor } from "./execute_op.ts";
+import { MixedPrecisionExecutor } from "./half_precision.ts";
 import { ATTRIBUTE_TYPES } from "./op_attributes.ts";
 import { Status } from "./status.ts";
 import { TensorHandles } from "./tensor_handles.ts";
@@ -11,10 +12,15 @@ import { TensorHandles } from "./tensor_handles.ts";
 type Addon = NodeJSKernelBackend["binding"];
 
 /** Of the addon, what training needs: no saved models, no TensorBoard. */
-export type TensorFlowBinding = Omit<
-  Addon,
-  "TensorMetadata" | "TFEOpAttr" | "loadSavedModel" | "deleteSavedModel" | "runSavedModel"
->;
+export type TensorFlowBinding =
+  & Omit<
+    Addon,
+    "TensorMetadata" | "TFEOpAttr" | "loadSavedModel" | "deleteSavedModel" | "runSavedModel"
+  >
+  & {
+    /** Products and convolutions in float16 from now on, or in float32 again. */
+    computeInHalf(on: boolean): void;
+  };
 
 /**
  * Stands in for the C++ addon, over TensorFlow's C API.
@@ -26,11 +32,15 @@ export function createBinding(api: CApi, threads: number): TensorFlowBinding {
   const status = new Status(api);
   const context = createContext(api, status, threads);
   const handles = new TensorHandles(api, status);
-  const executor = new OpExecutor(api, status, context, handles);
+  const executor = new MixedPrecisionExecutor(
+    new OpExecutor(api, status, context, handles),
+    handles,
+  );
   return {
     ...DATA_TYPES,
     ...ATTRIBUTE_TYPES,
     TF_Version: libraryVersion(api),
+    computeInHalf: (on) => void (executor.half = on),
     isUsingGpuDevice: () => false,
     getNumOfTensors: () => handles.count,
     getNumOfSavedModels: () => 0,

@@ -28,7 +28,7 @@ export function startTensorFlow(library: string, threads: number): string {
   const binding = createBinding(openLibrary(library), threads);
   restoreNodeUtil();
   // The class declares the whole addon; training asks for no more of it than there is here.
-  const addon = binding as NodeJSKernelBackend["binding"];
+  const addon = binding as unknown as NodeJSKernelBackend["binding"];
   tf.registerKernel(denseBincount);
   tf.registerBackend(NAME, () => new NodeJSKernelBackend(addon, "@tensorflow/tfjs-node"));
   tf.setBackend(NAME);

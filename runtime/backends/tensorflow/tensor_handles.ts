@@ -77,6 +77,11 @@ export class TensorHandles {
     return handle;
   }
 
+  /** The `TF_DataType` of a tensor. @throws {RangeError} as `get`. */
+  dtypeOf(id: number): number {
+    return this.#api.TFE_TensorHandleDataType(this.get(id));
+  }
+
   /** A copy of a tensor's values, row-major. */
   read(id: number): Values {
     const handle = this.get(id);
