@@ -1,24 +1,32 @@
 /**
  * An MLP trained on 20,000 samples that lie in memory, and on the same samples read from one small
- * file each, without batches ahead and with. Prints ms a step of each as JSON, a line a round.
+ * file each: without batches ahead, with, and with loader threads. Prints ms a step of each as JSON,
+ * a line a round.
  *
  *   deno run -A bench/small_files_loop.ts ROUNDS STEPS
  */
-import * as tf from "@tensorflow/tfjs";
+import { fromFileUrl } from "@std/path";
 import { chooseBackend } from "../runtime/backends/choose.ts";
-import { openDataFolder } from "../runtime/data/data_folder.ts";
-import type { Dataset } from "../runtime/data/dataset.ts";
-import { defineDataset } from "../runtime/data/sample_dataset.ts";
 import { keyedStream } from "../runtime/determinism/rng.ts";
 import { installSeededRandom } from "../runtime/determinism/seeded_math_random.ts";
-import { wholeFiles } from "../runtime/data/job_files.ts";
-import { buildJob } from "../runtime/session/load_job.ts";
+import type { LaunchContext } from "../runtime/protocol/commands.ts";
+import { loadJob } from "../runtime/session/load_job.ts";
 import { trainLoop } from "../runtime/training/train_loop.ts";
 
 const FILES = 20_000;
 const VALUES = 784;
-const BATCH_SIZE = 128;
 const WARM_UP = 20;
+
+/** What a step is fed from. */
+export const FEEDS = {
+  memory: { hparams: { memory: true }, prefetch: 0 },
+  waiting: { prefetch: 0 },
+  ahead: { prefetch: 2 },
+  "1 loader": { prefetch: 4, loaders: 1 },
+  "2 loaders": { prefetch: 4, loaders: 2 },
+} as const;
+/** What a step is fed from. */
+export type Feed = keyof typeof FEEDS;
 
 /** 20,000 files of 784 bytes, 1,000 a folder. */
 async function writeFiles(folder: string): Promise<void> {
@@ -32,36 +40,37 @@ async function writeFiles(folder: string): Promise<void> {
   }
 }
 
-function targetOf(index: number): Float32Array {
-  const target = new Float32Array(10);
-  target[index % 10] = 1;
-  return target;
+function launchContext(folder: string, config: Record<string, unknown>): LaunchContext {
+  return {
+    token: "0123456789abcdef",
+    run_id: "job-bench",
+    run_gen: 1,
+    session_id: "sess-bench",
+    project: "bench",
+    run_name: "small_files",
+    module: { path: fromFileUrl(new URL("./jobs/small_files.ts", import.meta.url)), sha256: "" },
+    files: [],
+    datasets: [{ name: "files", path: folder }],
+    config,
+    membership_seed: null,
+    dataset_hash: null,
+    backend: "wasm",
+    threads: 1,
+    checkpoint_dir: folder,
+    next_checkpoint: 1,
+    start: { from: "scratch" },
+    origin_step: 0,
+    replay: { until_step: 0, commands: [] },
+    goal: "running",
+  };
 }
 
 /** Ms a step. */
-async function measure(train: Dataset, prefetch: number, steps: number): Promise<number> {
+async function measure(folder: string, feed: Feed, steps: number): Promise<number> {
   const random = installSeededRandom(keyedStream(0, "setup"));
-  const { run } = await buildJob({
-    model: () =>
-      tf.sequential({
-        layers: [
-          tf.layers.dense({ units: 512, activation: "relu", inputShape: [VALUES] }),
-          tf.layers.dense({ units: 256, activation: "relu" }),
-          tf.layers.dense({ units: 10, activation: "softmax" }),
-        ],
-      }),
-    optimizer: () => tf.train.adam(1e-3),
-    loss: "categoricalCrossentropy",
-    data: () => ({ train }),
-  }, {
-    context: {
-      config: { batch_size: BATCH_SIZE, max_epochs: 100, max_steps: WARM_UP + steps, prefetch },
-      membership_seed: null,
-    },
-    random,
-    log: () => {},
-    ...wholeFiles((name) => Promise.reject(new Error(`there is no file ${name}`))),
-  });
+  const context = launchContext(folder, { ...FEEDS[feed], max_steps: WARM_UP + steps });
+  const { run, loaders } = await loadJob(context, random, () => {});
+  await loaders?.ready();
   let began = 0;
   await trainLoop(run, {
     gate: () => "go on",
@@ -71,8 +80,10 @@ async function measure(train: Dataset, prefetch: number, steps: number): Promise
     onEpochEnd: () => Promise.resolve(),
     checkpoint: () => {},
   });
+  const took = performance.now() - began;
+  loaders?.[Symbol.dispose]();
   random.uninstall();
-  return (performance.now() - began) / steps;
+  return took / steps;
 }
 
 if (import.meta.main) {
@@ -81,23 +92,11 @@ if (import.meta.main) {
   const folder = await Deno.makeTempDir();
   try {
     await writeFiles(folder);
-    const files = await openDataFolder(folder, "bench");
-    const fromBytes = (bytes: Uint8Array, index: number) => ({
-      xs: Float32Array.from(bytes, (value) => value / 255),
-      ys: targetOf(index),
-    });
-    const held = await Promise.all(files.files.map((name) => files.file(name)));
-    const memory = defineDataset({ length: FILES, sample: (i) => fromBytes(held[i]!, i) });
-    const disk = defineDataset({
-      length: FILES,
-      sample: async (i) => fromBytes(await files.file(files.files[i]!), i),
-    });
     for (let round = 0; round < rounds; round++) {
-      const times = {
-        memory: await measure(memory, 0, steps),
-        waiting: await measure(disk, 0, steps),
-        ahead: await measure(disk, 2, steps),
-      };
+      const times: Record<string, number> = {};
+      for (const feed of Object.keys(FEEDS) as Feed[]) {
+        times[feed] = await measure(folder, feed, steps);
+      }
       console.log(JSON.stringify(times));
     }
   } finally {

@@ -35,6 +35,7 @@ const KINDS: Record<Key, "number" | "flag" | "json" | readonly string[]> = {
   dataOrderPolicy: DataOrderPolicy.options,
   enforceSamplerState: "flag",
   prefetch: "number",
+  loaders: "number",
   testAfter: "flag",
   pauseAfterTest: "flag",
   onNonFinite: NonFinitePolicy.options,

@@ -30,6 +30,9 @@ const PURPOSE_KEYS: Record<Purpose, number> = {
   merge: 11,
 };
 
+/** State of a {@linkcode RandomStream}: four 32-bit words. */
+export type RandomState = readonly [number, number, number, number];
+
 /**
  * Random numbers by xoshiro128** 1.1: 128 bits of state, period 2^128 - 1.
  * Source: D. Blackman and S. Vigna, "Scrambled linear pseudorandom number generators" (2021),
@@ -42,10 +45,15 @@ export class RandomStream {
   #s3: number;
 
   /** @param state Four 32-bit words, not all zero. */
-  constructor(state: readonly [number, number, number, number]) {
+  constructor(state: RandomState) {
     [this.#s0, this.#s1, this.#s2, this.#s3] = state;
     // The all-zero state is the generator's only fixed point.
     if ((this.#s0 | this.#s1 | this.#s2 | this.#s3) === 0) this.#s0 = 1;
+  }
+
+  /** Where it stands: another stream made of this goes on as this one does. */
+  get state(): RandomState {
+    return [this.#s0, this.#s1, this.#s2, this.#s3];
   }
 
   /** Uniform in [0, 1), 53 bits. */

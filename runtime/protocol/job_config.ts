@@ -73,6 +73,8 @@ const fields = {
     .describe("take up the place in the data where a checkpoint was; false begins the epoch anew"),
   prefetch: z.number().int().min(0).max(64)
     .describe("training batches prepared ahead; never changes a result"),
+  loaders: z.number().int().min(0).max(64)
+    .describe("threads that make training batches; 0: the training thread, with the same result"),
   testAfter: z.boolean().describe("test on the test split when the budget is spent"),
   pauseAfterTest: z.boolean()
     .describe("pause after that test, until a resume completes the job or raises its budget"),
@@ -115,6 +117,7 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   dataOrderPolicy: "epoch_reseed",
   enforceSamplerState: true,
   prefetch: 2,
+  loaders: 0,
   testAfter: false,
   pauseAfterTest: false,
   onNonFinite: "pause",

@@ -8,6 +8,7 @@ import { asDataset } from "../data/sample_dataset.ts";
 import { keyedStream } from "../determinism/rng.ts";
 import type { SeededRandom } from "../determinism/seeded_math_random.ts";
 import { jobFiles, wholeFiles } from "../data/job_files.ts";
+import type { LoaderPool } from "../data/loader_pool.ts";
 import type { SampleSource } from "../data/sample.ts";
 import type { JobContext, JobData, JobDefinition, Model } from "../job_definition.ts";
 import type { LaunchContext } from "../protocol/commands.ts";
@@ -25,16 +26,19 @@ import { resolveLoss } from "../training/losses.ts";
 import { checkTrainable } from "../training/check_trainable.ts";
 import { type ModelHandle, modelHandle } from "../training/model_handle.ts";
 import { buildModel, isModelSource, modelArgs } from "../training/model_source.ts";
+import { loadersOf, type OpenLoaders } from "./loaders.ts";
 import type { Schedule } from "../training/schedules.ts";
 import { type Splits, TrainingRun } from "../training/training_run.ts";
+import { buildOptimizer, checkMomentum } from "./build_optimizer.ts";
 import { PhaseError } from "./phase_error.ts";
 
-import { buildOptimizer, checkMomentum } from "./build_optimizer.ts";
 /** A job's module, loaded: its run at step 0 and the fingerprint of its data. */
 export interface LoadedJob {
   definition: JobDefinition;
   run: TrainingRun;
   datasetHash: string;
+  /** The threads that make its training batches; null where it makes them itself. */
+  loaders: LoaderPool | null;
 }
 
 /**
@@ -48,7 +52,8 @@ export async function loadJob(
   log: (message: string) => void,
 ): Promise<LoadedJob> {
   const definition = await PhaseError.in("import", () => importDefinition(context.module.path));
-  return await buildJob(definition, { context, random, log, ...jobFiles(context) });
+  const surroundings = { context, random, log, ...jobFiles(context) };
+  return await buildJob(definition, { ...surroundings, loaders: loadersOf(context, log) });
 }
 
 /** What a definition is built with. */
@@ -63,6 +68,8 @@ export interface JobSurroundings {
   open?: JobContext["open"];
   /** Datasets of a server; absent where there is none. */
   dataset?: JobContext["dataset"];
+  /** Reads the training split through threads; absent where they cannot load it again. */
+  loaders?: OpenLoaders;
 }
 
 /**
@@ -72,7 +79,7 @@ export interface JobSurroundings {
  */
 export async function buildJob(
   given: Partial<JobDefinition>,
-  { context, random, log, ...files }: JobSurroundings,
+  { context, random, log, loaders, ...files }: JobSurroundings,
 ): Promise<LoadedJob> {
   const definition = await PhaseError.in("import", () => checkedDefinition(given));
   const config = await PhaseError.in("config", () => effectiveConfig(definition, context.config));
@@ -95,9 +102,11 @@ export async function buildJob(
 
   // Data that is drawn is as much the session root's as data that is split.
   phase("setup", 0);
+  let pool: LoaderPool | null = null;
+  const through = (train: Dataset) => pool = loaders?.(train, () => ctx.config) ?? null;
   const data = await PhaseError.in(
     "data",
-    async () => checkedSplits(await definition.data(ctx), ctx.seed),
+    async () => checkedSplits(await definition.data(ctx), ctx.seed, through),
   );
   await PhaseError.in("config", () => checkBatchSize(definition, context, data.train.length));
   phase("init", 0);
@@ -107,6 +116,7 @@ export async function buildJob(
   );
   phase("init", 1);
   const optimizer = await PhaseError.in("optimizer", () => buildOptimizer(definition));
+  await PhaseError.in("config", () => checkMomentum(optimizer, config, context.start));
   const loss = await PhaseError.in("loss", () => resolveLoss(definition.loss, ctx));
   const schedule = scheduleOf(definition);
   const { metrics = {} } = definition;
@@ -116,7 +126,6 @@ export async function buildJob(
     loss,
     data,
     config,
-  await PhaseError.in("config", () => checkMomentum(optimizer, config, context.start));
     random,
     schedule,
     metrics,
@@ -126,10 +135,13 @@ export async function buildJob(
   });
   built.run = run;
   phase("setup", 1);
-  const hash = await PhaseError.in("data", () => datasetHash(data.train, data.val, data.test, data.gate));
+  const hash = await PhaseError.in(
+    "data",
+    () => datasetHash(data.train, data.val, data.test, data.gate),
+  );
   phase("setup", 2);
   await PhaseError.in("model", () => checkTrainable(run));
-  return { definition, run, datasetHash: hash };
+  return { definition, run, datasetHash: hash, loaders: pool };
 }
 
 /**
@@ -172,13 +184,17 @@ function scheduleOf({ schedule }: JobDefinition): Schedule | null {
   return typeof schedule === "function" ? { lrAt: schedule } : schedule;
 }
 
-async function importDefinition(path: string): Promise<Partial<JobDefinition>> {
+/** What a module exports by default, unchecked. @throws {Error} what it throws when it is imported. */
+export async function importDefinition(path: string): Promise<Partial<JobDefinition>> {
   const url: string = toFileUrl(path).href;
   const { default: definition } = await import(url) as { default?: Partial<JobDefinition> };
   return definition!;
 }
 
-function checkedDefinition(definition: Partial<JobDefinition> | null | undefined): JobDefinition {
+/** A definition that has its parts. @throws {TypeError} that names the part which is missing. */
+export function checkedDefinition(
+  definition: Partial<JobDefinition> | null | undefined,
+): JobDefinition {
   if (definition === null || typeof definition !== "object") {
     throw new TypeError("the module's default export must be what defineJob({ ... }) returns");
   }
@@ -196,7 +212,8 @@ function checkedDefinition(definition: Partial<JobDefinition> | null | undefined
   return definition as JobDefinition;
 }
 
-function effectiveConfig(
+/** Config of the module under that of the submission. @throws {JobConfigError} */
+export function effectiveConfig(
   definition: JobDefinition,
   overrides: Record<string, unknown>,
 ): JobConfig {
@@ -241,7 +258,10 @@ function checkedSplits(
           `{ length, sample(index, rng) }, such as tensorDataset(xs, ys)`,
       );
     }
-    return length === 0 ? null : new CheckedDataset(`data().${name}`, asDataset(dataset), seed);
+    if (length === 0) return null;
+    const own = asDataset(dataset);
+    const base = (name === "train" ? through(own) : null) ?? own;
+    return new CheckedDataset(`data().${name}`, base, seed);
   };
   const train = split("train");
   if (train === null) {
