@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { installMissingGradients } from "../runtime/backends/gradients/install_missing_gradients.ts";
 import { startWasm } from "../runtime/backends/wasm/start.ts";
 import { startWebGpu } from "../runtime/backends/webgpu/start.ts";
-import { GPU_ENVIRONMENT } from "../jobs/workers/webgpu_adapter.ts";
+import { gpuEnvironment } from "../jobs/workers/webgpu_adapter.ts";
 import { LAYER_CASES, type LayerCase } from "../tests/fixtures/layer_cases.ts";
 import { tryLayer } from "../tests/fixtures/layer_gradients.ts";
 
@@ -78,7 +78,7 @@ function tryAll(): Record<string, string> {
 async function inProcess(backend: string): Promise<Record<string, string>> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", import.meta.filename!, "--here", backend],
-    env: GPU_ENVIRONMENT,
+    env: gpuEnvironment(),
     stderr: "inherit",
   }).output();
   return JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);

@@ -1,7 +1,7 @@
 import { fromFileUrl } from "@std/path";
 import { z } from "zod";
 import type { NativeBackend } from "./native_backend.ts";
-import { GPU_ENVIRONMENT } from "./webgpu_adapter.ts";
+import { gpuEnvironment } from "./webgpu_adapter.ts";
 
 const ms = z.number().nonnegative();
 
@@ -57,7 +57,7 @@ async function examined(
   const native = { library: library?.path ?? null, reason };
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", EXAMINE, name, "1", JSON.stringify(native)],
-    env: GPU_ENVIRONMENT,
+    env: gpuEnvironment(),
     stdout: "piped",
     stderr: "piped",
   }).output();

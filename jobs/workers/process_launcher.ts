@@ -29,7 +29,7 @@ import {
 import { TextTail } from "./text_tail.ts";
 import { StdioTrainerLink } from "./trainer_link.ts";
 import { warmJob } from "./warm_job.ts";
-import { findWebGpu, GPU_ENVIRONMENT, type WebGpuAccess, webGpuFor } from "./webgpu_adapter.ts";
+import { findWebGpu, gpuEnvironment, type WebGpuAccess, webGpuFor } from "./webgpu_adapter.ts";
 
 /** Ms within which a process that was killed must be gone. */
 const REAP_MS = 10_000;
@@ -194,7 +194,7 @@ export class ProcessLauncher implements Launcher {
       DENO_NO_UPDATE_CHECK: "1",
       NO_COLOR: "1",
       ...(native === null ? {} : NATIVE_ENVIRONMENT),
-      ...(gpu === null ? {} : GPU_ENVIRONMENT),
+      ...(gpu === null ? {} : gpuEnvironment()),
     };
     const view: SandboxView = {
       readable: [

@@ -15,8 +15,23 @@ export interface WebGpuAccess {
   devices: readonly string[];
 }
 
-/** What drivers want of their environment; without a runtime folder, Mesa complains of it. */
-export const GPU_ENVIRONMENT = { XDG_RUNTIME_DIR: "/tmp" };
+/** By which an operator says which driver it is to be. */
+const DRIVER_NAMES = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES", "DENO_WEBGPU_BACKEND"] as const;
+
+/**
+ * What drivers want of their environment: what the operator says, and a runtime folder, without
+ * which Mesa complains.
+ * @param env Reads a variable of the environment.
+ */
+export function gpuEnvironment(
+  env: (name: string) => string | undefined = (name) => Deno.env.get(name),
+): Record<string, string> {
+  const given = DRIVER_NAMES.flatMap((name) => {
+    const value = env(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  return { XDG_RUNTIME_DIR: "/tmp", ...Object.fromEntries(given) };
+}
 
 const Answer = z.union([
   z.strictObject({ name: z.string(), software: z.boolean() }),
@@ -88,7 +103,7 @@ async function ask(sandboxed: boolean, devices: readonly string[]): Promise<Answ
       writable: [scratch],
       scratch: [],
       devices,
-      env: { ...GPU_ENVIRONMENT, DENO_DIR: scratch },
+      env: { ...gpuEnvironment(), DENO_DIR: scratch },
       workingDir: scratch,
     };
     const [program, ...args] = [
