@@ -1,63 +1,42 @@
 /**
  * One property: whatever people and crashes do to a run, its losses and its final weights are those
  * of the run that nobody disturbed, to the bit. Plans are random and seeded; `REPEAT_PLANS` sets how
- * many are tried, `REPEAT_SEED` which.
+ * many are tried, `REPEAT_SEED` which. Here workers are spoken to directly; `tests/e2e/repeats_test.ts`
+ * has the server between, and kills it too.
  */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
-import { keyedStream, type RandomStream } from "../../runtime/determinism/rng.ts";
-import type { LaunchContext, ReplayCommand } from "../../runtime/protocol/commands.ts";
+import {
+  COMMAND_PAYLOADS,
+  type LaunchContext,
+  type ReplayCommand,
+} from "../../runtime/protocol/commands.ts";
 import type { TrainerEvent } from "../../runtime/protocol/events.ts";
-import { everythingModule, OPTIMIZERS, SCHEDULES } from "../fixtures/everything_module.ts";
+import { everythingModule } from "../fixtures/everything_module.ts";
+import { type PlannedAction, plansToTry, randomPlan, told } from "../fixtures/random_plan.ts";
+import { tensorFlowForTests } from "../fixtures/tensorflow_library.ts";
 import { launchContext, WorkerProcess } from "../fixtures/worker_process.ts";
 
-const PLANS = Number(Deno.env.get("REPEAT_PLANS") ?? 7);
-const SEED = Number(Deno.env.get("REPEAT_SEED") ?? 1);
+const PLANS = plansToTry(7);
 const STEPS = 90;
+/** Steps that a fork of the run trains. */
+const FORK_STEPS = 12;
 
-const ACTIONS = ["pause", "park", "save", "test", "rewind", "kill"] as const;
+const ACTIONS = ["fork", "kill", "pause", "park", "save", "test", "rewind", "report"] as const;
 type Action = (typeof ACTIONS)[number];
 
-interface Plan {
-  optimizer: string;
-  schedule: string;
-  backend: "wasm" | "cpu";
-  config: Record<string, unknown>;
-  /** What happens, each once the step is reached or passed. */
-  actions: { at: number; action: Action }[];
-}
-
-function pick<T>(random: RandomStream, choices: readonly T[]): T {
-  return choices[random.nextInt(choices.length)]!;
-}
-
-function randomPlan(number: number): Plan {
-  const random = keyedStream(SEED, "command", number);
-  const actions = Array.from({ length: 4 }, () => ({
-    at: 1 + random.nextInt(STEPS - 10),
-    action: pick(random, ACTIONS),
-  })).sort((a, b) => a.at - b.at);
-  return {
-    optimizer: OPTIMIZERS[number % OPTIMIZERS.length]!,
-    schedule: pick(random, SCHEDULES),
-    backend: pick(random, ["wasm", "wasm", "cpu"] as const),
-    config: {
-      max_steps: STEPS,
-      on_non_finite: "skip",
-      data_order_policy: pick(random, ["epoch_reseed", "fixed_order", "user"]),
-      accumulate_steps: pick(random, [1, 1, 3]),
-      grad_clip_norm: pick(random, [null, 0.5]),
-      val_every_n_steps: pick(random, [0, 7]),
-    },
-    actions,
-  };
-}
+const tensorflow = await tensorFlowForTests();
+const BACKENDS = tensorflow === null
+  ? ["wasm", "cpu"] as const
+  : ["wasm", "cpu", "tensorflow"] as const;
 
 type Saved = Extract<TrainerEvent, { type: "checkpoint_saved" }>;
 
 /** A job over as many workers as it takes, recovered as the server recovers it. */
 class ShakenRun {
   readonly losses = new Map<number, number | null>();
+  /** What forks of it trained, by axis step. */
+  readonly forked: [number, number | null][] = [];
   readonly #folder: string;
   readonly #context: Partial<LaunchContext>;
   readonly #module: string;
@@ -72,7 +51,7 @@ class ShakenRun {
     this.#worker = this.#start({});
   }
 
-  async carryOut({ at, action }: Plan["actions"][number]): Promise<void> {
+  async carryOut({ at, action }: PlannedAction<Action>): Promise<void> {
     const reached = await Promise.race([
       this.#worker.event("trainStep", ({ step }) => step >= at),
       this.#worker.event("trainingFinished"),
@@ -80,10 +59,10 @@ class ShakenRun {
     if (reached.type === "trainingFinished") return;
     if (action === "kill") return await this.#kill();
     const { ok } = await this.#send(action);
-    if (ok && action === "park") await this.#park();
-    if (ok && action !== "park" && action !== "save" && action !== "test") {
-      await this.#worker.send("resume", {});
-    }
+    if (!ok) return;
+    if (action === "park") await this.#park();
+    if (action === "fork") await this.#fork();
+    if (action === "pause" || action === "rewind") await this.#worker.send("resume", {});
   }
 
   async finish(): Promise<Uint8Array> {
@@ -99,17 +78,44 @@ class ShakenRun {
       () => ({ ok: false }),
       () => ({ ok: false }),
     );
+    const asked = (reply: Promise<{ ok: boolean }>) => Promise.race([ended, reply]);
     if (action === "save") {
-      return await Promise.race([ended, this.#worker.send("save_ckpt", { reason: "explicit" })]);
+      return await asked(this.#worker.send("save_ckpt", { reason: "explicit" }));
     }
-    if (action === "test") {
-      return await Promise.race([ended, this.#worker.send("test", { split: "test" })]);
+    if (action === "fork") return await asked(this.#worker.send("save_ckpt", { reason: "fork" }));
+    if (action === "test") return await asked(this.#worker.send("test", { split: "test" }));
+    if (action === "report") {
+      const folder = await Deno.makeTempDir({ dir: this.#folder });
+      const request = COMMAND_PAYLOADS.scan.parse({ split: "train", folder });
+      return await asked(this.#worker.send("scan", request));
     }
-    const paused = await Promise.race([ended, this.#worker.send("pause", {})]);
+    const paused = await asked(this.#worker.send("pause", {}));
     if (action !== "rewind" || !paused.ok) return paused;
     const { checkpoint, file, sha256 } = this.#worker.all("checkpoint_saved")[0]!;
     const path = join(this.#folder, file);
     return await this.#worker.send("load_ckpt", { checkpoint, path, sha256 });
+  }
+
+  /** A child on all samples trains some steps beside its parent, which goes on. */
+  async #fork(): Promise<void> {
+    const { run_id: job, checkpoint, file, sha256, step } = this.#worker.all("checkpoint_saved")
+      .at(-1)!;
+    const folder = await Deno.makeTempDir({ dir: this.#folder });
+    const child = new WorkerProcess(launchContext(this.#module, folder, {
+      ...this.#context,
+      config: { ...this.#context.config, max_steps: FORK_STEPS },
+      run_id: "job-fork",
+      start: {
+        from: "fork",
+        checkpoint: { job, checkpoint, path: join(this.#folder, file), sha256 },
+        origin_step: step,
+        selection: { kind: "all" },
+        optimizer: "keep",
+        lr_mul: 1,
+      },
+    }));
+    assertEquals((await child.ended()).code, 0);
+    for (const { axis_step, loss } of child.all("trainStep")) this.forked.push([axis_step, loss]);
   }
 
   async #park(): Promise<void> {
@@ -153,24 +159,40 @@ class ShakenRun {
   }
 }
 
+let tried = 0;
+
 for (let number = 0; number < PLANS; number++) {
-  const plan = randomPlan(number);
-  const told = plan.actions.map(({ at, action }) => `${action} at ${at}`).join(", ");
-  Deno.test(`plan ${SEED}/${number} repeats to the bit: ${plan.optimizer} on ${plan.backend}, ${told}`, async () => {
+  const plan = randomPlan(number, { steps: STEPS, actions: ACTIONS, count: 4, backends: BACKENDS });
+  const { name, optimizer, schedule, backend, config, actions } = plan;
+  Deno.test(`plan ${name} repeats to the bit: ${optimizer} on ${backend}, ${told(actions)}`, async () => {
     const folder = await Deno.makeTempDir();
     const module = join(folder, "module.ts");
-    await Deno.writeTextFile(module, everythingModule(plan));
-    const { backend, config } = plan;
-    const [calm, shaken] = await Promise.all(["calm", "shaken"].map(async (name) => {
-      const own = join(folder, name);
+    await Deno.writeTextFile(module, everythingModule({ optimizer, schedule }));
+    const library = tensorflow === null
+      ? {}
+      : { tensorflow: { library: tensorflow.path, reason: "for the test" } };
+    const [calm, shaken] = await Promise.all(["calm", "shaken"].map(async (which) => {
+      const own = join(folder, which);
       await Deno.mkdir(own);
-      return new ShakenRun(own, module, { backend, config });
+      return new ShakenRun(own, module, { backend, config, ...library });
     }));
-    for (const action of plan.actions) await shaken!.carryOut(action);
+    for (const action of actions) await shaken!.carryOut(action);
     const [expected, weights] = await Promise.all([calm!.finish(), shaken!.finish()]);
     assertEquals(shaken!.losses, calm!.losses);
     assertEquals(shaken!.losses.size, STEPS);
     assertEquals(weights, expected);
+    // A fork validates by its own steps, and this schedule goes by validation.
+    const byValidation = schedule.startsWith("reduceOnPlateau");
+    for (const [step, loss] of byValidation ? [] : shaken!.forked) {
+      if (step <= STEPS) assertEquals(loss, calm!.losses.get(step), `step ${step} of a fork`);
+    }
     await Deno.remove(folder, { recursive: true });
+    tried++;
   });
 }
+
+Deno.test("how many plans were tried", () => {
+  console.log(
+    `${tried} of ${PLANS} plans repeated to the bit, on ${[...new Set(BACKENDS)].join(", ")}`,
+  );
+});
