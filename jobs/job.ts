@@ -183,6 +183,16 @@ const CheckpointPoint = z.strictObject({ job: z.string(), checkpoint: count });
 export const Priority = z.number().int().min(-100).max(100)
   .describe("the higher goes first among an owner's jobs; 0 unless said");
 
+/** One figure of the validations: the newest, and the best with its step. */
+export const ValidationFigure = z.strictObject({
+  last: z.number().nullable(),
+  best: z.number().nullable(),
+  best_step: count.nullable(),
+  direction: z.enum(["min", "max"]),
+});
+/** One figure of the validations. */
+export type ValidationFigure = z.infer<typeof ValidationFigure>;
+
 /** The manifest of a job: what it is and how it stands, as the API shows it. */
 export const JobManifest = z.strictObject({
   id: z.string(),
@@ -249,7 +259,12 @@ export const JobManifest = z.strictObject({
   created_at: z.number(),
   started_at: z.number().nullable(),
   finished_at: z.number().nullable(),
-  metrics: z.strictObject({ last: JobFigures, best: JobFigures }),
+  metrics: z.strictObject({
+    last: JobFigures,
+    best: JobFigures,
+    /** Figures of the validations by name, the module's own among them; absent before the first. */
+    val: z.record(z.string(), ValidationFigure).optional(),
+  }),
   /** What the gate of a merge found; absent where there was none. */
   gate: GateResult.optional(),
   /** How many times the test split was looked at. */

@@ -32,7 +32,13 @@ export const EVENT_CHECKS: Record<TrainerEventType, z.ZodType> = {
   test_complete: tested,
   auto_test_complete: tested,
   epoch_end: z.looseObject(at),
-  validation: z.looseObject({ ...at, val_loss: figure, val_accuracy: figure }),
+  validation: z.looseObject({
+    ...at,
+    val_loss: figure,
+    val_accuracy: figure,
+    metrics: z.record(z.string().max(200), figure).optional(),
+    directions: z.record(z.string().max(200), z.enum(["min", "max"])).optional(),
+  }),
   paused: z.looseObject({ ...at, reason: z.enum(["command", "non_finite", "test"]) }),
   resumed: z.looseObject(at),
   checkpoint_saved: z.looseObject({

@@ -12,6 +12,9 @@ export const SERIES_TYPES = [
   "replay_diverged",
 ] as const;
 
+/** Metrics of a split that become series at most. */
+const MOST_METRICS = 100;
+
 /** Numbers of a trainStep that say where it stands, not how it went. */
 const POSITIONS = new Set([
   "step",
@@ -55,6 +58,7 @@ export class JobSeries {
         return this.validation.append(row, {
           val_loss: numberOf(data.val_loss),
           val_accuracy: numberOf(data.val_accuracy),
+          ...figuresOf("val", data.metrics),
         });
       case "test_complete":
       case "auto_test_complete":
@@ -62,6 +66,7 @@ export class JobSeries {
         return this.test.append(row, {
           test_loss: numberOf(data.loss),
           test_accuracy: numberOf(data.accuracy),
+          ...figuresOf("test", data.metrics),
         });
       default:
     }
@@ -94,6 +99,15 @@ function trainFigures(data: Record<string, unknown>): Record<string, number | nu
     figures[name] = value;
   }
   return figures;
+}
+
+/** The module's metrics of a split, `val_f1`; a matrix has more of them than anybody draws. */
+function figuresOf(split: "val" | "test", metrics: unknown): Record<string, number | null> {
+  if (typeof metrics !== "object" || metrics === null) return {};
+  return Object.fromEntries(
+    Object.entries(metrics).slice(0, MOST_METRICS)
+      .map(([name, value]) => [`${split}_${name}`, numberOf(value)]),
+  );
 }
 
 function numberOf(value: unknown): number | null {

@@ -1,6 +1,7 @@
 import type { EventLog } from "./event_log.ts";
 import { JobSeries, SERIES_TYPES } from "./job_series.ts";
 import { bucketColumn } from "./metric_buckets.ts";
+import { type MetricTable, metricTable } from "./metric_table.ts";
 
 /** One bucket of a series: the extremes of its points, and where the last of them lies. */
 export interface MetricPoint {
@@ -33,7 +34,8 @@ export interface MetricAnswer {
 
 /**
  * Loss series and their like, in columns, newest take of each step: every number of a trainStep,
- * `val_loss` and `val_accuracy` of validations, `test_loss` and `test_accuracy` of tests on `test`.
+ * `val_loss`, `val_accuracy` and `val_<metric>` of validations, `test_loss` and its like of tests on
+ * `test`.
  */
 export interface MetricsStore {
   /**
@@ -42,6 +44,8 @@ export interface MetricsStore {
    * but in `loss`, where it is a loss that was not finite.
    */
   query(job: string, query: MetricQuery): MetricAnswer;
+  /** Every figure of every step up to the newest durable event. */
+  table(job: string): MetricTable;
   forget(job: string): void;
 }
 
@@ -90,6 +94,10 @@ class CachedMetrics implements MetricsStore {
       last_step: last,
       last_event_seq: series.seq,
     };
+  }
+
+  table(job: string): MetricTable {
+    return metricTable(this.#caughtUp(job));
   }
 
   forget(job: string): void {

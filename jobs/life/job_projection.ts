@@ -2,6 +2,7 @@ import type { EventType, ServerEvents, TrainerEvents } from "../../runtime/proto
 import { HPARAM_NAMES, type WireHparams } from "../../runtime/protocol/hparams.ts";
 import { GateResult, MANIFEST_ROWS } from "../../runtime/protocol/merge_gate.ts";
 import type { LoggedEvent } from "../events/event_log.ts";
+import { foldValidation, forgetBeyond } from "./validation_figures.ts";
 import { type CheckpointRecord, ENDED, type JobFigures, type JobManifest } from "../job.ts";
 
 type EventFields = TrainerEvents & ServerEvents;
@@ -70,12 +71,14 @@ const FOLDS: { readonly [T in EventType]?: Fold<T> } = {
     epoch,
     config: { ...manifest.config, ...config },
   }),
-  validation: ({ metrics }, { step, val_loss, val_accuracy }) => {
+  validation: ({ metrics }, validation) => {
+    const { step, val_loss, val_accuracy } = validation;
     const last = { ...metrics.last, val_loss, val_accuracy };
     const better = val_loss !== null &&
       (metrics.best.val_loss === null || val_loss < metrics.best.val_loss);
     const best = { ...last, step, test_loss: null, test_accuracy: null };
-    return { metrics: { last, best: better ? best : metrics.best } };
+    const val = foldValidation(metrics.val ?? {}, validation);
+    return { metrics: { last, best: better ? best : metrics.best, val } };
   },
   merge_gate: (_, judged) => {
     const { table, ...gate } = GateResult.parse(judged);
@@ -123,7 +126,13 @@ export function foldEvent(
 function openTake(manifest: JobManifest, { take, step }: LoggedEvent): JobManifest {
   const { best } = manifest.metrics;
   const kept = best.step !== null && best.step > step ? NO_FIGURES : best;
-  return { ...manifest, take, step, metrics: { ...manifest.metrics, best: kept } };
+  const { val } = manifest.metrics;
+  const metrics = {
+    ...manifest.metrics,
+    best: kept,
+    ...(val === undefined ? {} : { val: forgetBeyond(val, step) }),
+  };
+  return { ...manifest, take, step, metrics };
 }
 
 /** The record of a checkpoint, from the event that announced it. Nobody has pinned it yet. */

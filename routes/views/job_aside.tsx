@@ -99,6 +99,11 @@ function Manifest({ job }: { job: JobManifest }) {
         )}
         {data !== null && <Fact name="data">{data.hash.slice(0, 12)}</Fact>}
         <Fact name="test looks">{whole(job.test_looks)}</Fact>
+        {job.step > 0 && (
+          <Fact name="figures">
+            <a href={`/jobs/${job.id}/metrics.csv`} download="">metrics.csv</a>
+          </Fact>
+        )}
         <Fact name="created">
           <When ms={job.created_at} />
         </Fact>

@@ -161,6 +161,7 @@ function SessionGroup(
             <th scope="col">Loss</th>
             <th scope="col">Accuracy</th>
             <th scope="col">Test</th>
+            <th scope="col">Best validation</th>
           </tr>
         </thead>
         <tbody>
@@ -202,7 +203,29 @@ function JobRow(
       <td class="number" data-label="loss">{decimal(last.loss)}</td>
       <td class="number" data-label="acc">{percent(last.accuracy)}</td>
       <td class="number" data-label="test">{percent(last.test_accuracy)}</td>
+      <td class="job-best">
+        <BestFigures job={job} />
+      </td>
     </tr>
+  );
+}
+
+/** The best of each figure of the validations; the newest is what the pointer is told. */
+function BestFigures({ job }: { job: JobManifest }) {
+  const figures = Object.entries(job.metrics.val ?? {});
+  return (
+    <>
+      {figures.map(([name, { last, best, best_step, direction }]) => (
+        <span
+          class="best-figure"
+          title={`${name}: best ${decimal(best)} at step ${whole(best_step)}, last ${
+            decimal(last)
+          }; ${direction === "min" ? "less" : "more"} is better`}
+        >
+          <span class="dim">{name.replace(/^val_/, "")}</span> {decimal(best)}
+        </span>
+      ))}
+    </>
   );
 }
 

@@ -1,3 +1,4 @@
+import { directionByName } from "../metrics/direction.ts";
 import type { CallbackFigures } from "./callback.ts";
 
 /** What a callback watches: a figure of validation, or one of the module's metrics by name. */
@@ -19,8 +20,7 @@ export class Monitor {
 
   constructor({ monitor = "valLoss", mode, minDelta = 0 }: MonitorOptions) {
     this.#name = monitor;
-    const less = mode === undefined ? /loss|error|mae|mse|rmse/i.test(monitor) : mode === "min";
-    this.#sign = less ? 1 : -1;
+    this.#sign = (mode ?? directionByName(monitor)) === "min" ? 1 : -1;
     this.#minDelta = minDelta;
   }
 

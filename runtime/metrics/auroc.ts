@@ -15,6 +15,7 @@ interface Scored {
  */
 export function auroc(): Metric<Scored> {
   return {
+    direction: "max",
     init: () => ({ classes: 0, labels: [], scores: [] }),
     update: (state, batch) => {
       const { samples, classes, labels, scores } = classScores(batch);

@@ -19,6 +19,7 @@ export function countConfusions(counts: ConfusionCounts, batch: MetricBatch): Co
 /** How often class `i` was taken for class `j`, as figures `i/j`. */
 export function confusionMatrix(): Metric<ConfusionCounts> {
   return {
+    direction: null,
     init: () => [],
     update: countConfusions,
     compute: (counts) =>

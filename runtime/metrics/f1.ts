@@ -10,6 +10,7 @@ export type F1Average = "macro" | "micro" | "binary";
  */
 export function f1({ average = "macro" }: { average?: F1Average } = {}): Metric<ConfusionCounts> {
   return {
+    direction: "max",
     init: () => [],
     update: countConfusions,
     compute: (counts) => {

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { TensorOrRecord } from "../job_definition.ts";
+import type { Direction } from "./direction.ts";
 
 /** One batch as a metric sees it. The tensors are only there during the call. */
 export interface MetricBatch {
@@ -17,6 +18,8 @@ export interface Metric<State = unknown> {
   update(state: State, batch: MetricBatch): State;
   /** One number, or several by name. */
   compute(state: State): number | Record<string, number>;
+  /** Whether less or more is better; null: neither. By the name where nothing is said. */
+  readonly direction?: Direction | null;
 }
 
 /** Metrics by the names under which their figures appear. */

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { readValues } from "../backends/tensor_view.ts";
+import type { Direction } from "./direction.ts";
 import type { Metric, MetricBatch } from "./metric.ts";
 
 /** Sums over every value of a split. */
@@ -13,26 +14,32 @@ export interface ErrorSums {
 
 /** Mean absolute error, over every value. */
 export function mae(): Metric<ErrorSums> {
-  return overErrors(({ absolute, count }) => absolute / count);
+  return overErrors("min", ({ absolute, count }) => absolute / count);
 }
 
 /** Square root of the mean squared error, over every value. */
 export function rmse(): Metric<ErrorSums> {
-  return overErrors(({ squared, count }) => Math.sqrt(squared / count));
+  return overErrors("min", ({ squared, count }) => Math.sqrt(squared / count));
 }
 
 /** Coefficient of determination, 1 - SSE / SST; 1 is perfect, 0 is as good as the mean. */
 export function r2(): Metric<ErrorSums> {
-  return overErrors(({ squared, truth, truthSquared, count }) =>
-    1 - squared / (truthSquared - truth * truth / count)
+  return overErrors(
+    "max",
+    ({ squared, truth, truthSquared, count }) =>
+      1 - squared / (truthSquared - truth * truth / count),
   );
 }
 
-function overErrors(compute: (sums: ErrorSums) => number): Metric<ErrorSums> {
+function overErrors(
+  direction: Direction,
+  compute: (sums: ErrorSums) => number,
+): Metric<ErrorSums> {
   return {
     init: () => ({ count: 0, absolute: 0, squared: 0, truth: 0, truthSquared: 0 }),
     update: addErrors,
     compute,
+    direction,
   };
 }
 

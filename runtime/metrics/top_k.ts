@@ -7,6 +7,7 @@ import type { Metric } from "./metric.ts";
  */
 export function topK(k: number): Metric<{ hits: number; samples: number }> {
   return {
+    direction: "max",
     init: () => ({ hits: 0, samples: 0 }),
     update: (state, batch) => {
       const { samples, classes, labels, scores } = classScores(batch);

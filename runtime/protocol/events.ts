@@ -68,6 +68,8 @@ export interface TrainerEvents {
     val_loss: number | null;
     val_accuracy: number | null;
     metrics: Record<string, number | null>;
+    /** Of the figures in `metrics` that get better: which way. */
+    directions?: Record<string, "min" | "max">;
   };
   paused: {
     step: number;

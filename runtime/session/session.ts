@@ -1,5 +1,6 @@
 import { buildOptimizer } from "./build_optimizer.ts";
 import type { JobDefinition } from "../job_definition.ts";
+import { directionsOf } from "../metrics/direction.ts";
 import type { TrainerChannel } from "../protocol/channel.ts";
 import type { LaunchContext } from "../protocol/commands.ts";
 import type { SaveReason } from "../protocol/events.ts";
@@ -273,7 +274,8 @@ export class Session {
     });
     run.valLoss = loss;
     if (loss !== null) run.schedule?.onValidation?.(loss);
-    const figures = { samples, val_loss: loss, val_accuracy: accuracy, metrics };
+    const directions = directionsOf(run.metrics, metrics);
+    const figures = { samples, val_loss: loss, val_accuracy: accuracy, metrics, directions };
     this.channel.emit("validation", { ...this.position, ...figures });
     this.#newest = { ...this.#newest, valLoss: loss, valAccuracy: accuracy, metrics };
     await this.#callbacks.run("onValidation");

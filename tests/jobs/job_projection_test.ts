@@ -95,6 +95,31 @@ Deno.test("foldEvent() forgets a best figure that a rewind took back", () => {
   assertEquals([gone.step, gone.metrics.best], [1, NO_FIGURES]);
 });
 
+Deno.test("foldEvent() keeps the last and the best of each figure of the validations, by its direction", () => {
+  const told = (step: number, val_loss: number, metrics: Record<string, number | null>) =>
+    event("validation", {
+      step,
+      val_loss,
+      val_accuracy: null,
+      metrics,
+      directions: { f1: "max", mae: "min" },
+    });
+  const first = told(1, 0.5, { f1: 0.6, mae: 3, "confusion/0": 7 });
+  const second = told(5, 0.4, { f1: 0.5, mae: null, "confusion/0": 9 });
+  const { metrics } = fold(first, second);
+  assertEquals(metrics.val, {
+    val_loss: { last: 0.4, best: 0.4, best_step: 5, direction: "min" },
+    f1: { last: 0.5, best: 0.6, best_step: 1, direction: "max" },
+    mae: { last: null, best: 3, best_step: 1, direction: "min" },
+  });
+  const rewind = event("checkpoint_loaded", { checkpoint: 1, step: 1, epoch: 0 }, {
+    take: 2,
+    step: 1,
+  });
+  const { val } = fold(first, second, rewind).metrics;
+  assertEquals([val!["val_loss"]!.best, val!["f1"]!.best], [null, 0.6]);
+});
+
 Deno.test("foldEvent() takes the effective config from the first worker and changes from then on", () => {
   const started = (config: Record<string, unknown>) =>
     event("session_started", {

@@ -43,6 +43,56 @@ Deno.test("GET /jobs/{id}/metrics is a table when CSV is asked for", async () =>
   }
 });
 
+Deno.test("GET /jobs/{id}/metrics.csv has a row for each step of the newest take, all figures beside", async () => {
+  await using fixture = await appFixture();
+  const { id } = fixture.jobs.add();
+  const { app, log } = fixture;
+  let ts = 1_000;
+  const write = (type: string, step: number, take: number, fields: Record<string, unknown>) => {
+    const at = { type, step, axis_step: step + 10, epoch: step - 1, ts: ++ts };
+    const data = JSON.stringify({ ...at, ...fields, job: id, session: "sess-1", take });
+    log.append({ job: id, session: "sess-1", type, take, step, data });
+  };
+  write("trainStep", 1, 1, { loss: 4, critic_loss: 0.5 });
+  write("trainStep", 2, 1, { loss: 9, critic_loss: 0.25 });
+  write("checkpoint_loaded", 1, 2, { checkpoint: 1 });
+  write("trainStep", 2, 2, { loss: null, critic_loss: 0.125 });
+  write("validation", 2, 2, { val_loss: 3, val_accuracy: null, metrics: { f1: 0.75, "a,b": 1 } });
+  write("test_complete", 3, 2, { split: "test", loss: 2, accuracy: 0.5, metrics: { f1: 0.5 } });
+  await log.durable();
+  const response = await app.request(`/jobs/${id}/metrics.csv`);
+  assertEquals(response.status, 200);
+  assertEquals(response.headers.get("Content-Type"), "text/csv; charset=utf-8");
+  assertEquals(
+    response.headers.get("Content-Disposition"),
+    'attachment; filename="baseline.csv"',
+  );
+  assertEquals((await response.text()).split("\r\n"), [
+    'step,axis_step,epoch,ts,loss,critic_loss,val_loss,val_f1,"val_a,b",test_loss,test_accuracy,test_f1',
+    "1,11,0,1001,4,0.5,,,,,,",
+    "2,12,1,1004,,0.125,3,0.75,1,,,",
+    "3,13,2,1006,,,,,,2,0.5,0.5",
+    "",
+  ]);
+});
+
+Deno.test("GET /jobs/{id}/metrics.csv of a job without steps is its head, of no job a 404", async () => {
+  await using fixture = await appFixture();
+  const { id } = fixture.jobs.add();
+  const response = await fixture.app.request(`/jobs/${id}/metrics.csv`);
+  assertEquals(await response.text(), "step,axis_step,epoch,ts\r\n");
+  await assertProblem(await fixture.app.request("/jobs/job-none/metrics.csv"), 404, "not-found");
+});
+
+Deno.test("GET /jobs/{id}/metrics.csv of more steps than go out at once has them all", async () => {
+  await using fixture = await appFixture();
+  const { id } = fixture.jobs.add();
+  await logLosses(fixture.log, id, Array.from({ length: 1_234 }, (_, at) => at));
+  const text = await (await fixture.app.request(`/jobs/${id}/metrics.csv`)).text();
+  const rows = text.trimEnd().split("\r\n").slice(1).map((row) => row.split(","));
+  assertEquals(rows.map(([step, , , , loss]) => Number(step) - Number(loss)), Array(1_234).fill(1));
+});
+
 Deno.test("GET /jobs/{id}/metrics refuses what cannot be drawn", async () => {
   await using fixture = await appFixture();
   const { id } = fixture.jobs.add();

@@ -5,6 +5,7 @@ import { keyedStream } from "../../runtime/determinism/rng.ts";
 import { auroc } from "../../runtime/metrics/auroc.ts";
 import { confusionMatrix } from "../../runtime/metrics/confusion_matrix.ts";
 import { f1 } from "../../runtime/metrics/f1.ts";
+import { directionsOf } from "../../runtime/metrics/direction.ts";
 import { MetricAccumulator, MetricError, type Metrics } from "../../runtime/metrics/metric.ts";
 import { mae, r2, rmse } from "../../runtime/metrics/regression.ts";
 import { topK } from "../../runtime/metrics/top_k.ts";
@@ -136,4 +137,25 @@ Deno.test("MetricAccumulator answers null for a figure that is not finite", () =
   const accumulator = new MetricAccumulator({ r2: r2() });
   accumulator.update({ yTrue: tf.tensor2d([[1], [1]]), yPred: tf.tensor2d([[0], [2]]) });
   assertEquals(accumulator.compute(), { r2: null });
+});
+
+Deno.test("directionsOf() goes by the metric, then by the name, and leaves out what has none", () => {
+  const own = { init: () => 0, update: () => 0, compute: () => 0 };
+  const metrics = {
+    r2: r2(),
+    f1: f1(),
+    confusion: confusionMatrix(),
+    my_error: own,
+    cost: { ...own, direction: "min" as const },
+  };
+  const names = ["r2", "f1", "confusion/0/1", "my_error", "cost", "of_a_step", "step_loss"];
+  const figures = Object.fromEntries(names.map((name) => [name, 1]));
+  assertEquals(directionsOf(metrics, figures), {
+    r2: "max",
+    f1: "max",
+    my_error: "min",
+    cost: "min",
+    of_a_step: "max",
+    step_loss: "min",
+  });
 });
