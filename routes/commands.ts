@@ -7,7 +7,7 @@ import { idempotencyOf } from "./idempotency.ts";
 import { LOCAL_ACTOR } from "./jobs.ts";
 import { nearestName } from "./nearest_name.ts";
 import { parseBody } from "./parse.ts";
-import { CONTROL_BODIES } from "./schemas.ts";
+import { CONTROL_BODIES, SELECTION_LIMIT } from "./schemas.ts";
 
 /** Control calls on one job, and their receipts. */
 export function commandRoutes(deps: AppDeps): Hono {
@@ -60,6 +60,13 @@ export function commandRoutes(deps: AppDeps): Hono {
     .patch(
       "/jobs/:id/hparams",
       async (c) => answer(c, { command: "hparams", ...await parseBody(c, CONTROL_BODIES.hparams) }),
+    )
+    .post(
+      "/jobs/:id/selection",
+      async (c) => {
+        const body = await parseBody(c, CONTROL_BODIES.selection, SELECTION_LIMIT);
+        return await answer(c, { command: "selection", ...body });
+      },
     )
     .post(
       "/jobs/:id/report",

@@ -8,14 +8,11 @@ import { idempotencyOf, sha256 } from "./idempotency.ts";
 import { manifestView } from "./manifest_view.ts";
 import { parseBody, parseConfig, parseQuery, parseValue, queryRecord } from "./parse.ts";
 import { ReceivedFiles } from "./received_files.ts";
-import { ForkBody, JobListQuery, JobPatch, MergeBody } from "./schemas.ts";
+import { ForkBody, JobListQuery, JobPatch, MergeBody, SELECTION_LIMIT } from "./schemas.ts";
 import { readSubmission } from "./submission.ts";
 
 /** Whoever calls a server without accounts. */
 export const LOCAL_ACTOR = "local";
-
-/** Most bytes of a fork's body: it may list the index of every sample. */
-const FORK_LIMIT = 16 * 2 ** 20;
 
 /** Jobs: submit, list, read, delete, and the children made from them. */
 export function jobRoutes(deps: AppDeps): Hono {
@@ -42,7 +39,7 @@ export function jobRoutes(deps: AppDeps): Hono {
       return c.body(source, 200, { "Content-Type": "application/typescript; charset=utf-8" });
     })
     .post("/jobs/:id/fork", async (c) => {
-      const body = await parseBody(c, ForkBody, FORK_LIMIT);
+      const body = await parseBody(c, ForkBody, SELECTION_LIMIT);
       const request: ForkRequest = { ...body, config: parseConfig(body.config) };
       const idempotency = await idempotencyOf(c, request);
       return created(c, await jobs.fork(c.req.param("id"), request, LOCAL_ACTOR, idempotency));

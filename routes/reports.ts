@@ -12,6 +12,9 @@ export function reportRoutes({ jobs: { inspection } }: AppDeps): Hono {
       const items = (await inspection.reports(c.req.param("id"))).map(reportView);
       return c.json({ items, next_cursor: null });
     })
+    .get("/jobs/:id/selections/:sha256", async (c) => {
+      return c.json(await inspection.selection(c.req.param("id"), c.req.param("sha256")));
+    })
     .get("/jobs/:id/reports/:report", async (c) => {
       const report = await inspection.report(c.req.param("id"), numberOf(c.req.param("report")));
       return c.json(reportView(report));

@@ -14,6 +14,9 @@ const count = z.number().int().min(1);
 const config = z.record(z.string(), z.unknown());
 const at = z.union([z.literal("now"), count], 'expected "now" or a checkpoint number').default("now");
 
+/** Most bytes of a body with a selection: indices of a million samples and more. */
+export const SELECTION_LIMIT = 16 * 2 ** 20;
+
 /** Datasets that a submission names, each once. */
 export const DatasetNames = z.array(DatasetName).max(100)
   .refine((names) => new Set(names).size === names.length, "a dataset is named twice")

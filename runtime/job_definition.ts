@@ -76,6 +76,12 @@ export type LossName =
 /** A loss: its name, or a function. */
 export type Loss = LossName | LossFunction;
 
+/**
+ * Where a model places samples: features [batch, ..., width] of inputs, alike ones near each other.
+ * Called in inference mode, in a tidy.
+ */
+export type Embedding = (xs: TensorOrRecord, model: Model) => tf.Tensor;
+
 /** What the functions of a module may count on. */
 export interface JobContext extends JobFiles {
   /** Seed of the job. Splits are seeded with the session root's, so that forks keep membership. */
@@ -130,6 +136,8 @@ export interface JobDefinition<A extends ModelArgs = ModelArgs> extends CustomSt
   schedule?: Schedule | Schedule["lrAt"];
   /** Told of points of training: `earlyStopping()`, `bestCheckpoint()`, or one's own. */
   callbacks?: readonly Callback[];
+  /** What samples are grouped and laid out by; the layer before the last when absent. */
+  embedding?: Embedding;
   /** Figures of every split that is validated or tested, beside loss and accuracy. */
   metrics?: Metrics;
   /** The splits. `Math.random` is seeded here, as everywhere in a module. */

@@ -3,6 +3,7 @@ import type { InspectionDesk, Page } from "../control_plane.ts";
 import type { JobRegistry } from "../life/job_registry.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 import { type ReportRow, reportRows, type RowsQuery } from "./report_rows.ts";
+import { readRule, type StoredRule } from "./stored_selection.ts";
 import { ReportStore } from "./report_store.ts";
 
 /** Answers what is known of the samples of jobs. */
@@ -27,5 +28,9 @@ export class Inspection implements InspectionDesk {
 
   async rows(job: string, report: number, query: RowsQuery): Promise<Page<ReportRow>> {
     return await reportRows(this.#reports, await this.report(job, report), query);
+  }
+
+  async selection(job: string, sha256: string): Promise<StoredRule> {
+    return await readRule(await this.#registry.load(job), sha256);
   }
 }

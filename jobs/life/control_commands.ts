@@ -8,6 +8,7 @@ import { CommandFailedError, NotFoundError } from "../errors.ts";
 import { type CheckpointRecord, ENDED, LIVE } from "../job.ts";
 import { changeConfig, checkHparams, hparamsOf, refusedHparam } from "./hparams.ts";
 import { checkHealth, isBeside } from "./health_command.ts";
+import { checkSelect, select } from "../inspection/select_command.ts";
 import { checkReport, report } from "../inspection/report_command.ts";
 import type { LiveJob } from "./live_job.ts";
 import { reset } from "./reset.ts";
@@ -79,6 +80,10 @@ const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
     check: (job) => assertAllowed(job, "health"),
     run: checkHealth,
   },
+  selection: {
+    check: checkSelect,
+    run: select,
+  },
   report: {
     check: checkReport,
     run: report,
@@ -86,7 +91,11 @@ const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
 };
 
 /** Looks at a job that goes on: it takes no turn among the commands, and can be cancelled. */
-export const BESIDE: ReadonlySet<ControlRequest["command"]> = new Set(["report", "certificate"]);
+export const BESIDE: ReadonlySet<ControlRequest["command"]> = new Set([
+  "report",
+  "selection",
+  "certificate",
+]);
 
 /** @throws {StateConflictError} and what else can be known of a control call at once. */
 export function checkControl(job: LiveJob, request: ControlRequest): void {

@@ -4,6 +4,9 @@ import { JobError } from "../errors.ts";
 import type { Receipt } from "../job.ts";
 import type { LiveJob } from "./live_job.ts";
 
+/** Characters of a payload that a receipt repeats: KV's values are small, index lists are not. */
+const PAYLOAD_TEXT = 16_000;
+
 /** The receipt of a control call that was just taken. */
 export function pendingReceipt(
   job: LiveJob,
@@ -12,6 +15,7 @@ export function pendingReceipt(
   actor: string,
 ): Receipt {
   const { command, ...payload } = request;
+  const isLong = JSON.stringify(payload).length > PAYLOAD_TEXT;
   return {
     command_id: commandId,
     command,
@@ -21,7 +25,7 @@ export function pendingReceipt(
     applied_at_step: null,
     requested_at: job.deps.clock(),
     actor,
-    payload,
+    payload: isLong ? {} : payload,
   };
 }
 

@@ -1,21 +1,26 @@
-import { quantileRanks, type Selection } from "../../runtime/protocol/selection.ts";
+import { partsOf, quantileRanks, type Selection } from "../../runtime/protocol/selection.ts";
 import { UnprocessableError } from "../errors.ts";
 
 /**
  * Refuses what can be known of a selection before any loss is.
  *
- * @param size Samples that the parent trains on; undefined until its data is loaded.
+ * @param size Samples that it is about; undefined until its data is loaded.
  * @throws {UnprocessableError} for samples that are not there or are given twice, and for none.
  */
 export function checkSelection(selection: Selection, size: number | undefined): void {
+  for (const part of partsOf(selection)) checkPart(part, size);
+}
+
+function checkPart(selection: Selection, size: number | undefined): void {
   switch (selection.kind) {
-    case "all":
-      return;
     case "indices":
       return checkIndices(selection.indices, size);
     case "hardest":
       if (size === undefined || selection.n <= size) return;
       throw refusal("selection.n", `${selection.n} are more than the ${size} samples there are`);
+    case "kmeans":
+      if (size === undefined || selection.k <= size) return;
+      throw refusal("selection.k", `${selection.k} clusters of ${size} samples`);
     case "quantile": {
       if (size === undefined) return;
       const [first, end] = quantileRanks(selection, size);

@@ -7,6 +7,7 @@ import { assertAllowed } from "../life/assert_allowed.ts";
 import type { ForkRequest } from "../control_plane.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
 import type { LiveJob } from "../life/live_job.ts";
+import { ruleOf } from "../inspection/stored_selection.ts";
 import { holdOrigin, releaseOrigins } from "./origin.ts";
 
 /**
@@ -25,7 +26,8 @@ export async function fork(
 ): Promise<Child> {
   assertAllowed(parent, "fork");
   const { selected, dataset } = parent.record.manifest;
-  checkSelection(request.selection, selected ?? dataset?.train);
+  const selection = await ruleOf(parent, request.selection, "train");
+  checkSelection(selection, (selection.of === "all" ? null : selected) ?? dataset?.train);
   const overrides = wireConfig(request.config);
   const origin = await holdOrigin(parent, request.at === "now" ? null : request.at, "fork");
   try {
@@ -36,7 +38,7 @@ export async function fork(
       config: childConfig(parent.record.manifest.config, overrides),
       spawn: {
         kind: "fork",
-        selection: request.selection,
+        selection,
         optimizer: request.optimizer,
         lr_mul: request.lr_mul,
         overrides: Object.keys(overrides),

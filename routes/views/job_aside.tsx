@@ -190,6 +190,21 @@ export function selectionText(selection: StoredSelection): string {
       return `loss quantile ${selection.from}–${selection.to}`;
     case "hardest":
       return `hardest ${whole(selection.n)}`;
+    case "region":
+      return `loss ${selection.from ?? "−∞"}–${selection.to ?? "∞"}`;
+    case "misclassified":
+      return "misclassified";
+    case "label":
+      return `label ${selection.labels.join(", ")}`;
+    case "kmeans":
+      return `cluster ${selection.clusters.join(", ")} of ${selection.k}`;
+    case "not":
+      return `not (${selectionText(selection.selection)})`;
+    case "and":
+    case "or":
+      return selection.selections.map((part) => `(${selectionText(part)})`).join(
+        ` ${selection.kind} `,
+      );
     case "indices":
       return `${whole("count" in selection ? selection.count : selection.indices.length)} by index`;
   }

@@ -1,5 +1,5 @@
 import { describe } from "../protocol/distribution.ts";
-import type { ReportSummary, SampleGroup } from "../protocol/report.ts";
+import type { ReportSummary, SampleCluster, SampleGroup } from "../protocol/report.ts";
 
 /** Labels that a summary lists. */
 const MOST_GROUPS = 200;
@@ -24,6 +24,36 @@ export function summarize(
       ? []
       : groupsOf(label, loss, known ? { label, prediction } : null, names),
   };
+}
+
+/** The clusters of samples, in their own order; those of none (-1) are left out. */
+export function describeClusters(
+  cluster: Int32Array,
+  { loss, label, prediction }: SummaryColumns,
+  names: readonly string[] | null,
+): SampleCluster[] {
+  const classes = label !== null && prediction !== null ? { label, prediction } : null;
+  return groupsOf(cluster, loss, classes, null)
+    .filter(({ value }) => value >= 0)
+    .sort((a, b) => a.value - b.value)
+    .map(({ name: _, ...group }) => ({
+      ...group,
+      labels: label === null ? [] : labelsWithin(label, cluster, group.value, names),
+    }));
+}
+
+function labelsWithin(
+  label: Int32Array,
+  cluster: Int32Array,
+  wanted: number,
+  names: readonly string[] | null,
+): SampleCluster["labels"] {
+  const counts = new Map<number, number>();
+  label.forEach((value, at) => {
+    if (cluster[at] === wanted) counts.set(value, (counts.get(value) ?? 0) + 1);
+  });
+  return [...counts].sort(([a, one], [b, two]) => two - one || a - b).slice(0, 5)
+    .map(([value, count]) => ({ value, name: names?.[value] ?? null, count }));
 }
 
 /** The samples of each value, most frequent first. */

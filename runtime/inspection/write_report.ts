@@ -1,19 +1,30 @@
-import type { Dataset } from "../data/dataset.ts";
+import type { RandomStream } from "../determinism/rng.ts";
+import type { Embedding } from "../job_definition.ts";
 import {
   COLUMN_NAMES,
+  type ColumnFile,
   type ColumnName,
+  type EmbeddingSummary,
   type ReportRequest,
   type ScanResult,
 } from "../protocol/report.ts";
 import { type ScanArguments, type ScannedRows, scanSamples } from "./scan_samples.ts";
+import { clusterPoints } from "./clusters.ts";
+import { embedderOf } from "./embedder.ts";
+import { embedSamples } from "./embed_samples.ts";
+import { projectPoints } from "./projection.ts";
 import { readColumn, Spool } from "./spool.ts";
-import { summarize } from "./summarize.ts";
+import { describeClusters, summarize, type SummaryColumns } from "./summarize.ts";
 
 /** What {@linkcode writeReport} needs beside what it is asked for. */
 export interface ReportArguments extends Omit<ScanArguments, "onRows" | "training"> {
   request: ReportRequest;
   /** Empty folder for the columns. */
   folder: string;
+  /** What the module places samples by. */
+  embedding: Embedding | null;
+  /** Draws what clusters and projections draw. */
+  random: RandomStream;
   /** Positions of the samples in the dataset that `split()` dealt out; null where none was. */
   originals: Int32Array | null;
 }
@@ -36,6 +47,8 @@ export async function writeReport(report: ReportArguments): Promise<ScanResult> 
   const integers = (name: ColumnName) =>
     kept.has(name) ? readColumn(folder, name) as Int32Array : null;
   const loss = readColumn(folder, "loss") as Float32Array;
+  const classes = { label: integers("label"), prediction: integers("prediction") };
+  const embedding = await writeEmbedding(report, columns, { loss, ...classes });
   const { split, of, training_mode } = request;
   return {
     split,
@@ -47,10 +60,38 @@ export async function writeReport(report: ReportArguments): Promise<ScanResult> 
     loss: report.loss.name,
     warnings,
     columns,
-    summary: summarize(
-      { loss, label: integers("label"), prediction: integers("prediction") },
-      names,
-    ),
+    summary: summarize({ loss, ...classes }, names),
+    embedding,
+  };
+}
+
+/** Adds `cluster`, and `x` and `y`; answers what was found. */
+async function writeEmbedding(
+  { request, folder, random, embedding: own, ...scan }: ReportArguments,
+  columns: ColumnFile[],
+  known: SummaryColumns,
+): Promise<EmbeddingSummary | null> {
+  if (request.embedding === undefined) return null;
+  const { layer, k, projection } = request.embedding;
+  const embedder = embedderOf(scan.handle, own, layer);
+  const points = await embedSamples({ ...scan, embedder, random });
+  const clusters = clusterPoints(points, k, random);
+  const plane = projection === "none" ? null : projectPoints(points, projection, random);
+  using spool = new Spool(folder, plane === null ? ["cluster"] : ["cluster", "x", "y"]);
+  spool.add("cluster", clusters.cluster);
+  if (plane !== null) {
+    spool.add("x", plane.x);
+    spool.add("y", plane.y);
+  }
+  columns.push(...spool.finish());
+  return {
+    layer: layer ?? null,
+    source: embedder.name,
+    width: points.width,
+    k: clusters.k,
+    silhouette: clusters.silhouette,
+    projection,
+    clusters: describeClusters(clusters.cluster, known, scan.dataset.classNames ?? null),
   };
 }
 

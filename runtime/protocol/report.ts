@@ -64,6 +64,8 @@ export const ReportRequest = z.strictObject({
     .describe("of the training split: the samples that the job trains on, or all"),
   training_mode: z.boolean().default(false)
     .describe("dropout and batch statistics as in training, seeded; false is inference"),
+  embedding: EmbeddingRequest.optional()
+    .describe("groups and lays samples out too; {} takes the defaults"),
   columns: z.array(ChosenColumn).optional().describe("beside index and loss; all when absent"),
 });
 /** What a scan is asked for. */
@@ -92,6 +94,29 @@ export const ReportSummary = z.strictObject({
 /** What a report says as a whole. */
 export type ReportSummary = z.infer<typeof ReportSummary>;
 
+/** A cluster of samples; `labels` has its five most frequent. */
+export const SampleCluster = z.strictObject({
+  ...SampleGroup.omit({ name: true }).shape,
+  labels: z.array(SampleGroup.pick({ value: true, name: true, count: true })),
+});
+/** A cluster of samples. */
+export type SampleCluster = z.infer<typeof SampleCluster>;
+
+/** How samples were embedded, and the clusters that were found. */
+export const EmbeddingSummary = z.strictObject({
+  /** The layer that was named; null: what was taken without a name. */
+  layer: z.string().nullable(),
+  /** What it is, for people. */
+  source: z.string(),
+  width: count,
+  k: count,
+  silhouette: figure,
+  projection: z.enum(["pca", "umap", "none"]),
+  clusters: z.array(SampleCluster),
+});
+/** How samples were embedded. */
+export type EmbeddingSummary = z.infer<typeof EmbeddingSummary>;
+
 /** A file of a report. */
 export const ColumnFile = z.strictObject({
   name: z.enum(COLUMN_NAMES as [ColumnName, ...ColumnName[]]),
@@ -117,6 +142,8 @@ export const ScanResult = z.strictObject({
   warnings: z.array(z.string()),
   columns: z.array(ColumnFile),
   summary: ReportSummary,
+  /** Null where nobody asked. */
+  embedding: EmbeddingSummary.nullable(),
 });
 /** What the worker answers to a scan. */
 export type ScanResult = z.infer<typeof ScanResult>;

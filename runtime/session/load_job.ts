@@ -131,6 +131,7 @@ export async function buildJob(
     metrics,
     steps: customSteps(definition, config),
     callbacks: definition.callbacks ?? [],
+    embedding: definition.embedding,
     ctx,
   });
   built.run = run;

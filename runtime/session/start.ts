@@ -4,12 +4,10 @@ import {
   type LoadedCheckpoint,
   restoreCheckpoint,
 } from "../checkpoints/checkpoint.ts";
-import { perSampleLosses } from "../inspection/per_sample_loss.ts";
-import { needsLosses, resolveSelection } from "../inspection/selection.ts";
 import type { CheckpointReference, LaunchContext } from "../protocol/commands.ts";
-import type { Selection } from "../protocol/selection.ts";
 import { startMerge, type StartPorts } from "./start_merge.ts";
 import { patchHparams } from "../training/live_hparams.ts";
+import { selectSamples } from "./select_samples.ts";
 import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 
@@ -69,34 +67,11 @@ async function startFork(
   if (state.schedule !== null) run.schedule?.restore?.(state.schedule);
   run.originStep = start.origin_step;
   run.indices = loaded.indices;
-  if (start.selection.kind === "all" && !overrides.has("batch_size") && !overrides.has("seed")) {
+  const anew = overrides.has("batch_size") || overrides.has("seed");
+  if (start.selection.kind === "all" && start.selection.of !== "all" && !anew) {
     run.drawFrom(loaded.indices, state.sampler);
     return;
   }
-  const selected = await select(run, start.selection, progress);
+  const selected = await selectSamples(run, start.selection, progress);
   run.drawFrom(selected, { epoch: state.sampler.epoch + 1, cursor: 0 });
-}
-
-/** Positions in the training split, out of those that the parent trained on. */
-async function select(
-  run: TrainingRun,
-  selection: Selection,
-  progress: ScanProgress,
-): Promise<Int32Array | null> {
-  const { indices: parent, data, handle, loss, config } = run;
-  if (selection.kind === "all") return parent;
-  const count = parent?.length ?? data.train.length;
-  run.enterPhase("selection", run.originStep);
-  const losses = needsLosses(selection)
-    ? await perSampleLosses({
-      handle,
-      loss,
-      dataset: data.train,
-      ...(parent === null ? {} : { indices: parent }),
-      batchSize: Math.max(config.batchSize, 256),
-      onProgress: progress,
-    })
-    : null;
-  const picked = resolveSelection(selection, losses, count);
-  return parent === null ? picked : picked.map((position) => parent[position]!);
 }

@@ -6,7 +6,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { keyedStream, NUMERICS_VERSION, type Purpose } from "../determinism/rng.ts";
 import { Sampler, type SamplerState } from "../determinism/sampler.ts";
 import type { SeededRandom } from "../determinism/seeded_math_random.ts";
-import type { JobContext } from "../job_definition.ts";
+import type { Embedding, JobContext } from "../job_definition.ts";
 import type { Metrics } from "../metrics/metric.ts";
 import { type JobConfig, toWireConfig } from "../protocol/job_config.ts";
 import type { JsonObject } from "../protocol/json.ts";
@@ -47,6 +47,8 @@ export interface TrainingParts {
   /** Told of points of training; what they remember is part of the run's state. */
   callbacks: readonly Callback[];
   /** What the module's functions are given. */
+  /** What the module places samples by; absent: nothing of its own. */
+  embedding?: Embedding | undefined;
   ctx: JobContext;
 }
 
@@ -78,6 +80,7 @@ export class TrainingRun {
   readonly steps: CustomSteps;
   readonly callbacks: readonly Callback[];
   readonly ctx: JobContext;
+  readonly embedding: Embedding | null;
   readonly scaler: LossScaler;
   config: JobConfig;
   optimizer: tf.Optimizer;
@@ -118,6 +121,7 @@ export class TrainingRun {
     this.ctx = parts.ctx;
     this.baseLr = parts.config.lr ?? learningRateOf(parts.optimizer);
     setLearningRate(this.optimizer, this.baseLr);
+    this.embedding = parts.embedding ?? null;
     const { momentum } = parts.config;
     if (momentum !== null && momentumOf(this.optimizer) !== null) {
       setMomentum(this.optimizer, momentum);

@@ -181,7 +181,8 @@ Deno.test("POST /jobs/{id}/fork refuses what can be known to be wrong", async ()
   const cases: [Record<string, unknown> | undefined, string][] = [
     [undefined, "selection"],
     [{}, "selection"],
-    [{ selection: { kind: "region" } }, "selection.kind"],
+    [{ selection: { kind: "range" } }, "selection.kind"],
+    [{ selection: { kind: "region" } }, "selection"],
     [{ selection: { kind: "indices", indices: [] } }, "selection.indices"],
     [{ selection: { kind: "indices", indices: [-1] } }, "selection.indices.0"],
     [{ selection: { kind: "indices", indices: [1.5] } }, "selection.indices.0"],

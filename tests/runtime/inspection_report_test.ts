@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
+import { keyedStream } from "../../runtime/determinism/rng.ts";
 import { chooseBackend } from "../../runtime/backends/choose.ts";
 import type { Dataset } from "../../runtime/data/dataset.ts";
 import { outcomeForm, outcomesOf } from "../../runtime/inspection/outcomes.ts";
@@ -40,6 +41,8 @@ async function report(data: Dataset, loss: Loss, changes: Partial<ReportRequest>
       loss: resolveLoss(loss),
       indices: null,
       originals: null,
+      embedding: null,
+      random: keyedStream(1, "selection"),
       batchSize: 2,
     });
     const columns = Object.fromEntries(
@@ -183,6 +186,8 @@ Deno.test("writeReport() ends with what its turn-giver throws, and leaks nothing
         loss: resolveLoss("meanSquaredError"),
         indices: null,
         originals: null,
+        embedding: null,
+        random: keyedStream(1, "selection"),
         batchSize: 1,
         onBatch: (done) => done < 2 ? Promise.resolve() : Promise.reject(new Error("cancelled")),
       }),

@@ -1,9 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import {
-  needsLosses,
-  resolveSelection,
-  SelectionError,
-} from "../../runtime/inspection/selection.ts";
+import { resolveSelection, SelectionError } from "../../runtime/protocol/resolve_selection.ts";
+import { columnsNeeded, Selection } from "../../runtime/protocol/selection.ts";
 
 const LOSSES = new Float32Array([0.5, NaN, 0.1, Infinity, 0.5, -Infinity, 0.3, NaN]);
 const COUNT = LOSSES.length;
@@ -20,12 +17,12 @@ function lossesOf(count: number): Float32Array {
 }
 
 Deno.test("resolveSelection(all) is every position", () => {
-  assertEquals(resolveSelection({ kind: "all" }, null, 3), new Int32Array([0, 1, 2]));
+  assertEquals(resolveSelection({ kind: "all" }, { count: 3 }), new Int32Array([0, 1, 2]));
 });
 
 Deno.test("resolveSelection(indices) sorts them", () => {
   const selection = { kind: "indices" as const, indices: [7, 0, 3] };
-  assertEquals(resolveSelection(selection, null, 8), new Int32Array([0, 3, 7]));
+  assertEquals(resolveSelection(selection, { count: 8 }), new Int32Array([0, 3, 7]));
   assertEquals(selection.indices, [7, 0, 3]);
 });
 
@@ -33,7 +30,10 @@ Deno.test("resolveSelection(quantile) ranks by (loss, index) with NaN last", () 
   for (let from = 0; from < COUNT; from++) {
     for (let to = from + 1; to <= COUNT; to++) {
       assertEquals(
-        resolveSelection({ kind: "quantile", from: from / COUNT, to: to / COUNT }, LOSSES, COUNT),
+        resolveSelection({ kind: "quantile", from: from / COUNT, to: to / COUNT }, {
+          count: COUNT,
+          loss: LOSSES,
+        }),
         ascending(RANKING.slice(from, to)),
       );
     }
@@ -43,7 +43,7 @@ Deno.test("resolveSelection(quantile) ranks by (loss, index) with NaN last", () 
 Deno.test("resolveSelection(hardest) takes the end of the same ranking", () => {
   for (let n = 1; n <= COUNT; n++) {
     assertEquals(
-      resolveSelection({ kind: "hardest", n }, LOSSES, COUNT),
+      resolveSelection({ kind: "hardest", n }, { count: COUNT, loss: LOSSES }),
       ascending(RANKING.slice(COUNT - n)),
     );
   }
@@ -57,7 +57,7 @@ Deno.test("resolveSelection(quantile) of shares that meet leaves no sample out, 
     for (let i = 0; i + 1 < cuts.length; i++) {
       const [from, to] = [cuts[i]!, cuts[i + 1]!];
       if (Math.round(from * count) === Math.round(to * count)) continue;
-      const picked = resolveSelection({ kind: "quantile", from, to }, losses, count);
+      const picked = resolveSelection({ kind: "quantile", from, to }, { count, loss: losses });
       assertEquals(picked, picked.slice().sort());
       for (const position of picked) seen[position]!++;
     }
@@ -77,19 +77,108 @@ Deno.test("resolveSelection() refuses what picks nothing or is not there", () =>
   ];
   for (const [selection, count, message] of cases) {
     assertThrows(
-      () => resolveSelection(selection, LOSSES.subarray(0, count), count),
+      () => resolveSelection(selection, { count, loss: LOSSES.subarray(0, count) }),
       SelectionError,
       message,
     );
   }
   const quantile = { kind: "quantile" as const, from: 0, to: 1 };
-  assertThrows(() => resolveSelection(quantile, null, 8), SelectionError, "no losses for 8");
-  assertThrows(() => resolveSelection(quantile, LOSSES, 9), SelectionError, "8 losses for 9");
+  assertThrows(
+    () => resolveSelection(quantile, { count: 8 }),
+    SelectionError,
+    "no losses are known",
+  );
+  assertThrows(
+    () => resolveSelection(quantile, { count: 9, loss: LOSSES }),
+    SelectionError,
+    "8 values of loss for 9",
+  );
 });
 
-Deno.test("needsLosses() is true of what ranks by loss", () => {
-  assertEquals(needsLosses({ kind: "all" }), false);
-  assertEquals(needsLosses({ kind: "indices", indices: [1] }), false);
-  assertEquals(needsLosses({ kind: "quantile", from: 0, to: 0.5 }), true);
-  assertEquals(needsLosses({ kind: "hardest", n: 1 }), true);
+const TABLE = {
+  count: 6,
+  loss: new Float32Array([0, 1, 2, 3, 4, NaN]),
+  label: new Int32Array([0, 1, 2, 0, 1, 2]),
+  prediction: new Int32Array([0, 1, 1, 1, 1, -1]),
+  cluster: new Int32Array([0, 0, 1, 1, 2, -1]),
+};
+
+function picks(selection: unknown): number[] {
+  return [...resolveSelection(Selection.parse(selection), TABLE)];
+}
+
+Deno.test("resolveSelection(region) takes losses from one up to, not with, the other; NaN never", () => {
+  assertEquals(picks({ kind: "region", from: 1, to: 3 }), [1, 2]);
+  assertEquals(picks({ kind: "region", from: 3 }), [3, 4]);
+  assertEquals(picks({ kind: "region", to: 1 }), [0]);
+});
+
+Deno.test("resolveSelection() of labels, of what is wrong, of clusters", () => {
+  assertEquals(picks({ kind: "label", labels: [2] }), [2, 5]);
+  assertEquals(picks({ kind: "misclassified" }), [2, 3, 5]);
+  assertEquals(picks({ kind: "kmeans", k: 3, clusters: [0, 2] }), [0, 1, 4]);
+});
+
+Deno.test("resolveSelection() of combinations", () => {
+  const wrong = { kind: "misclassified" };
+  const twos = { kind: "label", labels: [2] };
+  assertEquals(picks({ kind: "and", selections: [wrong, twos] }), [2, 5]);
+  assertEquals(picks({ kind: "or", selections: [wrong, { kind: "indices", indices: [0] }] }), [
+    0,
+    2,
+    3,
+    5,
+  ]);
+  assertEquals(picks({ kind: "not", selection: wrong }), [0, 1, 4]);
+  const hardWithout = { kind: "not", selection: { kind: "indices", indices: [5] } };
+  assertEquals(
+    picks({ kind: "and", selections: [{ kind: "hardest", n: 3 }, hardWithout] }),
+    [3, 4],
+  );
+});
+
+Deno.test("resolveSelection() says what is not known of the samples", () => {
+  const refused = (selection: unknown) => {
+    const parsed = Selection.parse(selection);
+    return () => resolveSelection(parsed, { count: 6, loss: TABLE.loss, label: null });
+  };
+  assertThrows(refused({ kind: "label", labels: [0] }), SelectionError, "have no labels");
+  assertThrows(refused({ kind: "misclassified" }), SelectionError, "no labels");
+  const within = { kind: "and", selections: [{ kind: "kmeans", k: 2, clusters: [0] }] };
+  assertThrows(refused(within), SelectionError, "no clusters");
+});
+
+Deno.test("Selection refuses what has no meaning", () => {
+  const all = { kind: "all" };
+  const deep = { kind: "not", selection: { kind: "not", selection: all } };
+  const cases: [unknown, string][] = [
+    [{ kind: "region" }, "expected from, to or both"],
+    [{ kind: "region", from: 2, to: 1 }, "expected from, to or both"],
+    [{ kind: "kmeans", k: 3, clusters: [3] }, "from 0 to k - 1"],
+    [{ kind: "and", selections: [] }, ">=1"],
+    [{ kind: "and", selections: [{ ...all, of: "all" }] }, "of stands at the top"],
+    [{ kind: "not", selection: deep }, "kind"],
+    [{
+      kind: "or",
+      selections: [{ kind: "kmeans", k: 3, clusters: [0] }, {
+        kind: "kmeans",
+        k: 4,
+        clusters: [0],
+      }],
+    }, "one clustering"],
+  ];
+  for (const [selection, message] of cases) {
+    const { error } = Selection.safeParse(selection);
+    assert(error?.message.includes(message), `${JSON.stringify(selection)}: ${error?.message}`);
+  }
+  assert(Selection.safeParse(deep).success);
+});
+
+Deno.test("columnsNeeded() is what a selection and all its parts look at", () => {
+  const needs = (selection: unknown) => [...columnsNeeded(Selection.parse(selection))];
+  assertEquals(needs({ kind: "all" }), []);
+  assertEquals(needs({ kind: "indices", indices: [1] }), []);
+  assertEquals(needs({ kind: "hardest", n: 1 }), ["loss"]);
+  const selections = [{ kind: "label", labels: [1] }, { kind: "quantile", from: 0, to: 0.5 }];
+  assertEquals(needs({ kind: "not", selection: { kind: "or", selections } }), ["label", "loss"]);
 });

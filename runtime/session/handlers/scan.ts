@@ -1,3 +1,4 @@
+import { keyedStream } from "../../determinism/rng.ts";
 import { membersOf } from "../../data/fingerprint.ts";
 import { writeReport } from "../../inspection/write_report.ts";
 import { CommandError } from "../command_error.ts";
@@ -26,6 +27,8 @@ export const scan: Handler<"scan"> = async (session, { folder, ...request }, app
     loss: run.loss,
     indices: request.split === "train" && request.of === "parent" ? run.indices : null,
     originals: membersOf(dataset),
+    embedding: run.embedding,
+    random: keyedStream(run.ctx.seed, "selection", run.axisStep),
     batchSize: Math.max(run.config.batchSize, SMALLEST_BATCH),
     onBatch: tellProgress(session, "scan"),
   });

@@ -1,0 +1,70 @@
+import { keyedStream } from "../determinism/rng.ts";
+import { clusterPoints } from "../inspection/clusters.ts";
+import { embedderOf } from "../inspection/embedder.ts";
+import { embedSamples } from "../inspection/embed_samples.ts";
+import { scanSamples } from "../inspection/scan_samples.ts";
+import { resolveSelection, type SampleTable } from "../protocol/resolve_selection.ts";
+import { clusterings, columnsNeeded, type Selection } from "../protocol/selection.ts";
+import type { TrainingRun } from "../training/training_run.ts";
+
+const SMALLEST_BATCH = 256;
+
+/**
+ * Positions in the training split that a selection picks, at the model as it is: out of those that
+ * the run draws from, or with `of: "all"` out of the whole split; null for all of it.
+ *
+ * @throws {SelectionError} for none, and for what cannot be told of these samples.
+ */
+export async function selectSamples(
+  run: TrainingRun,
+  selection: Selection,
+  progress: (done: number, total: number) => void,
+): Promise<Int32Array | null> {
+  const base = selection.of === "all" ? null : run.indices;
+  if (selection.kind === "all") return base;
+  run.enterPhase("selection", run.axisStep);
+  const picked = resolveSelection(selection, await tableOf(run, selection, base, progress));
+  return base === null ? picked : picked.map((position) => base[position]!);
+}
+
+async function tableOf(
+  run: TrainingRun,
+  selection: Selection,
+  indices: Int32Array | null,
+  progress: (done: number, total: number) => void,
+): Promise<SampleTable> {
+  const { handle, loss, config, data: { train: dataset } } = run;
+  const count = indices?.length ?? dataset.length;
+  const needed = columnsNeeded(selection);
+  const table: SampleTable = { count };
+  const onBatch = (done: number, total: number) => Promise.resolve(progress(done, total));
+  const batchSize = Math.max(config.batchSize, SMALLEST_BATCH);
+  const scan = { handle, loss, dataset, indices, batchSize, onBatch };
+  if (needed.has("loss") || needed.has("label")) {
+    const losses = table.loss = new Float32Array(count);
+    const [label, prediction] = [new Int32Array(count), new Int32Array(count)];
+    let first = 0;
+    const { form } = await scanSamples({
+      ...scan,
+      training: false,
+      onRows: (rows) => {
+        losses.set(rows.loss, first);
+        if (rows.outcomes !== null) {
+          label.set(rows.outcomes.label, first);
+          prediction.set(rows.outcomes.prediction, first);
+        }
+        first += rows.loss.length;
+      },
+    });
+    if (form !== null) Object.assign(table, { label, prediction });
+  }
+  const [clustering] = clusterings(selection);
+  if (clustering !== undefined) {
+    // The stream of a report's clusters at this step, so that the numbers mean the same groups.
+    const random = keyedStream(run.ctx.seed, "selection", run.axisStep);
+    const embedder = embedderOf(handle, run.embedding, clustering.layer);
+    const points = await embedSamples({ ...scan, embedder, random });
+    table.cluster = clusterPoints(points, clustering.k, random).cluster;
+  }
+  return table;
+}
