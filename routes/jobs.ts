@@ -101,6 +101,8 @@ async function readMerge(c: Context): Promise<MergeRequest> {
     with: body.with.map((parent) => typeof parent === "string" ? { job: parent } : parent),
     params,
     config: parseConfig(body.config),
+    // A student that does not train is no student.
+    start: body.start ?? body.strategy === "distillation",
   };
 }
 

@@ -119,7 +119,7 @@ export const MergeBody = z.strictObject({
     .describe("statistics of batch normalization: from a pass over the parents' samples, or averaged"),
   gate: GateRule.nullable().prefault({})
     .describe("how the merge is compared with its parents; null does not"),
-  start: z.boolean().default(false),
+  start: z.boolean().optional().describe("train on; distillation does by default"),
 });
 
 /** Which job of a session is to train. */

@@ -5,11 +5,13 @@ import { installSeededRandom } from "./determinism/seeded_math_random.ts";
 import { openStdioChannel, type TrainerChannel } from "./protocol/channel.ts";
 import { clipText } from "./protocol/clip_text.ts";
 import type { LaunchContext } from "./protocol/commands.ts";
+import { distill } from "./session/distill.ts";
 import { loadJob } from "./session/load_job.ts";
 import { PhaseError } from "./session/phase_error.ts";
 import { Session } from "./session/session.ts";
 import { startedFields } from "./session/started_fields.ts";
 import { startRun } from "./session/start.ts";
+import type { StartPorts } from "./session/start_merge.ts";
 
 /** Characters of a module's error message, and of its stack, that are told. */
 const ERROR_TEXT = 8_000;
@@ -42,15 +44,25 @@ async function work(
       ),
     );
   }
-  await PhaseError.in("start", () =>
-    startRun(job.run, context.start, {
-      progress: (task, done, total) =>
-        void channel.emit("progress", { task, done, total, step: 0 }),
-      judged: (result) => void channel.emit("merge_gate", { step: 0, ...result }),
-      warn: (message) =>
-        void channel.emit("log", { level: "warn", message, source: "trainer" }),
-    }));
-  const session = new Session({ context, channel, definition: job.definition, run: job.run });
+  const { run } = job;
+  const ports: StartPorts = {
+    progress: (task, done, total) =>
+      void channel.emit("progress", { task, done, total, step: run.step }),
+    judged: (result) => void channel.emit("merge_gate", { step: run.step, ...result }),
+    warn: (message) => void channel.emit("log", { level: "warn", message, source: "trainer" }),
+  };
+  const { distillation } = context;
+  const onFinish = distillation === undefined || context.goal === "serve"
+    ? undefined
+    : await PhaseError.in("start", () => distill(job, distillation, ports));
+  await PhaseError.in("start", () => startRun(job.run, context.start, ports));
+  const session = new Session({
+    context,
+    channel,
+    definition: job.definition,
+    run: job.run,
+    ...onFinish && { onFinish },
+  });
   attempt.session = session;
   channel.emit("session_started", startedFields(job, backend, context));
   if (context.start.from !== "checkpoint") await session.trySave("start");

@@ -51,6 +51,7 @@ export async function launchContext(
     checkpoint_dir: folder ?? await artifacts.attemptDir(manifest.id, attempt),
     next_checkpoint: nextCheckpoint(deps, manifest.id),
     start: await startOf(deps, manifest, plan),
+    ...await distillationOf(deps, manifest),
     origin_step: manifest.origin.step,
     replay: { until_step: plan.range.untilStep, commands: plan.commands },
     goal,
@@ -152,6 +153,24 @@ function changedBefore({ log }: Deps, { id: job }: JobManifest): string[] {
   return changes
     .filter(({ seq }) => first === undefined || seq < first.seq)
     .flatMap(({ data }) => Object.keys((JSON.parse(data) as { config: object }).config));
+}
+
+/** What a student needs of its teachers, wherever it goes on. */
+async function distillationOf(
+  deps: Deps,
+  manifest: JobManifest,
+): Promise<Pick<LaunchContext, "distillation">> {
+  const { spawn } = manifest;
+  if (spawn?.kind !== "merge" || spawn.strategy !== "distillation") return {};
+  const { params, ancestor = null, gate = null } = spawn;
+  return {
+    distillation: {
+      teachers: await originsOf(deps, manifest),
+      ancestor: ancestor && await originAt(deps, manifest, ancestor),
+      params,
+      gate,
+    },
+  };
 }
 
 /** The checkpoints that this child is made of, in the request's order. */

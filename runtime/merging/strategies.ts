@@ -15,7 +15,7 @@ import { weighted } from "./weighted.ts";
 export { MergeError } from "./merge_error.ts";
 
 /** Strategies that need nothing but weights. */
-export type WeightStrategy = Exclude<MergeStrategy, "greedy" | "fisher">;
+export type WeightStrategy = Exclude<MergeStrategy, "greedy" | "fisher" | "distillation">;
 
 /** What a model is made of. */
 export interface MergeInputs {

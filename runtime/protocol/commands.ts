@@ -211,6 +211,13 @@ export const LaunchContext = z.strictObject({
       gate: GateRule.nullable(),
     }),
   ]),
+  /** Whose student the job is, on every attempt of a merge by distillation. */
+  distillation: z.strictObject({
+    teachers: z.array(CheckpointReference).min(2),
+    ancestor: CheckpointReference.nullable(),
+    params: z.record(z.string(), z.unknown()),
+    gate: GateRule.nullable(),
+  }).optional(),
   /** Own axis offset of a child on a later attempt. */
   origin_step: step,
   replay: z.strictObject({ until_step: step, commands: z.array(ReplayCommand) }),

@@ -66,6 +66,15 @@ export const MERGE_STRATEGIES = {
       .describe("glob patterns of weights that are merged, such as `0002/*` or `head/*`"),
     weights: weights.optional().describe("one for each of [path job, ...with]; 1 each by default"),
   }),
+  /** A student that learns from the parents' softened predictions. */
+  distillation: z.strictObject({
+    temperature: z.number().positive().max(100).default(2)
+      .describe("divides the logits of teachers and student, above 0"),
+    alpha: z.number().min(0).max(1).default(0.5)
+      .describe("share of the teachers in the loss; the rest is the job's own loss on the labels"),
+    student: z.enum(["mean", "path", "fresh"]).default("mean")
+      .describe("where the student begins: the parents' mean, the path job, or new weights"),
+  }),
 } as const;
 
 /** Name of a merge strategy. */

@@ -1,3 +1,4 @@
+import { captureWeights } from "../checkpoints/weights.ts";
 import { assignWeights } from "../merging/assign_weights.ts";
 import type { Candidates } from "../merging/candidates.ts";
 import { diagonalFisher, type Fisher, fisherMean, sampleRows } from "../merging/fisher.ts";
@@ -43,6 +44,10 @@ export async function combine(
   switch (strategy) {
     case "greedy":
       return await soup(run, MERGE_STRATEGIES.greedy.parse(start.params), ingredients);
+    case "distillation": {
+      const { student } = MERGE_STRATEGIES.distillation.parse(start.params);
+      return { weights: await studentWeights(run, student, ingredients), notes: [] };
+    }
     case "fisher": {
       const params = MERGE_STRATEGIES.fisher.parse(start.params);
       const weights = await fisherWeights(run, params, ingredients);
@@ -67,6 +72,18 @@ function byWeights(
     averaged: candidates.statistics,
     names: layerNames(handle),
   }, MERGE_STRATEGIES[strategy].parse(start.params));
+}
+
+/** Where a student begins. */
+async function studentWeights(
+  { handle }: TrainingRun,
+  student: MergeParams<"distillation">["student"],
+  { parents, candidates }: Ingredients,
+): Promise<ModelWeights> {
+  const models = parents.map(({ loaded }) => loaded.weights());
+  checkParents(models);
+  if (student === "fresh") return captureWeights(handle);
+  return student === "path" ? models[0]! : await candidates.settled(swa(models));
 }
 
 /** Chosen on val where the gate has a split of its own, so that what chooses does not judge. */

@@ -4,11 +4,18 @@ import { testSplit } from "./test_split.ts";
 /**
  * What follows the last step of a budget: a checkpoint, the automatic test, and the hold after it,
  * which ends when somebody resumes, stops or releases the run.
+ *
+ * @param lastWord May give the model other weights; absent where nobody does.
  */
-export async function finish(session: Session): Promise<void> {
+export async function finish(
+  session: Session,
+  lastWord?: () => Promise<"kept" | "fallback_best">,
+): Promise<void> {
   const { run } = session;
   // Held after its test already, and resumed, maybe in another worker.
   if (run.testedAt === run.step) return;
+  // A checkpoint of this step may be of the weights before.
+  if (await lastWord?.() === "fallback_best") session.checkpoints.newest = null;
   await session.trySave("final");
   if (!run.config.testAfter || run.data.test === null) return;
   await testSplit(session, "test", null, "auto_test_complete");

@@ -6,6 +6,8 @@ import type { ModelWeights } from "../merging/parents.ts";
 import type { CheckpointReference } from "../protocol/commands.ts";
 import type { GateResult, GateRule } from "../protocol/merge_gate.ts";
 import type { TrainingRun } from "../training/training_run.ts";
+import { PhaseError } from "./phase_error.ts";
+import type { StartPorts } from "./start_merge.ts";
 
 /** A checkpoint that a merge is made of, read. */
 export interface MergeParent {
@@ -17,6 +19,8 @@ export interface MergeParent {
 export interface MergeToJudge {
   rule: GateRule;
   child: ModelWeights;
+  /** Where its statistics of batch normalization come from. */
+  statistics: NonNullable<GateModel["batch_norm"]>;
   parents: readonly MergeParent[];
   ancestor: MergeParent | null;
   /** Models beside them, as a control. */
@@ -73,7 +77,7 @@ export async function judgeMerge(
       model: "child",
       job: null,
       checkpoint: null,
-      batch_norm: normalized ? candidates.policy : null,
+      batch_norm: normalized ? merge.statistics : null,
       weights: merge.child,
     },
     parents: parents.map((parent) => as("parent", parent, "own")),
@@ -107,4 +111,40 @@ function slicesOf(run: TrainingRun, parents: readonly MergeParent[]): GateSet[] 
 
 function same(one: CheckpointReference, other: CheckpointReference): boolean {
   return one.job === other.job && one.checkpoint === other.checkpoint;
+}
+
+/**
+ * The weights that a gate lets the child have; what it found is told first.
+ *
+ * @throws {PhaseError} of the phase `gate` for a merge that is discarded.
+ */
+export function settle(
+  result: GateResult | null,
+  { child, parents, ports }: {
+    child: ModelWeights;
+    parents: readonly MergeParent[];
+    ports: Pick<StartPorts, "judged" | "warn">;
+  },
+): ModelWeights {
+  if (result === null) {
+    ports.warn("the merge was not judged: the module gives no gate and no val split");
+    return child;
+  }
+  ports.judged(result);
+  if (result.outcome === "kept") return child;
+  const { best_parent: best } = result;
+  if (result.outcome === "discarded") {
+    const { accepted, metric, split, min_delta } = result;
+    const verdict = accepted === "inconclusive" ? "may not be" : "is not";
+    throw PhaseError.from(
+      "gate",
+      new MergeError(
+        `the merge was discarded: by ${metric} on ${split} it ${verdict} better than checkpoint ` +
+          `${best.checkpoint} of ${best.job} by more than ${min_delta}`,
+      ),
+    );
+  }
+  return parents.find(({ reference }) =>
+    reference.job === best.job && reference.checkpoint === best.checkpoint
+  )!.loaded.weights();
 }

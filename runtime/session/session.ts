@@ -26,6 +26,8 @@ export interface SessionParts {
   /** Looks on between two steps; absent where nobody does. */
   atBoundary?: () => Promise<void>;
 }
+  /** Has the last word on the weights when the budget is spent; absent where nobody has. */
+  onFinish?: () => Promise<"kept" | "fallback_best">;
 
 /** How a session ended. `released`: the line closed, the job goes on in a later worker. */
 export type SessionEnd = "max_steps" | "max_epochs" | "callback" | "stopped" | "released";
@@ -92,7 +94,7 @@ export class Session {
       const reason = await trainLoop(this.run, this.#hooks());
       const end = reason === "left" ? this.#whyLeft() : reason;
       if (end === "released" || end === "stopped") return end;
-      await finish(this);
+      await finish(this, this.#parts.onFinish);
       if (this.goal !== "running") return this.#whyLeft();
       if (this.run.spent !== null || this.#callbacks.stopped) return end;
     }

@@ -1,7 +1,6 @@
 import { loadCheckpoint, restoreCheckpoint } from "../checkpoints/checkpoint.ts";
 import { assignWeights } from "../merging/assign_weights.ts";
 import { Candidates, unionOf } from "../merging/candidates.ts";
-import { MergeError } from "../merging/merge_error.ts";
 import type { ModelWeights } from "../merging/parents.ts";
 import type { CheckpointReference, LaunchContext } from "../protocol/commands.ts";
 import type { GateResult } from "../protocol/merge_gate.ts";
@@ -9,8 +8,7 @@ import { patchHparams } from "../training/live_hparams.ts";
 import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 import { combine, type Combined, type Ingredients } from "./combine.ts";
-import { judgeMerge, type MergeParent } from "./merge_gate.ts";
-import { PhaseError } from "./phase_error.ts";
+import { judgeMerge, type MergeParent, settle } from "./merge_gate.ts";
 
 type MergeStart = Extract<LaunchContext["start"], { from: "merge" }>;
 
@@ -50,56 +48,45 @@ export async function startMerge(
   run.originStep = start.origin_step;
   const { lr, grad_clip_norm } = state.hparams;
   run.hparams = patchHparams(run.hparams, { lr, grad_clip_norm });
-  run.drawFrom(path.indices, { epoch: state.sampler.epoch + 1, cursor: 0 });
+  // A student is asked about what any of its teachers knows.
+  const everything = parents.some(({ loaded }) => loaded.indices === null);
+  const taught = everything ? null : rows;
+  run.drawFrom(start.strategy === "distillation" ? taught : path.indices, {
+    epoch: state.sampler.epoch + 1,
+    cursor: 0,
+  });
 }
 
 /** The weights that the gate lets the child have. */
 async function gated(
   run: TrainingRun,
-  { gate }: MergeStart,
+  { gate, strategy }: MergeStart,
   { parents, ancestor, candidates, weights: merged, notes, ports }:
     & Ingredients
     & Combined
     & { ports: StartPorts },
 ): Promise<ModelWeights> {
-  if (gate === null) return merged;
+  // A student is judged when it has learned.
+  if (gate === null || strategy === "distillation") return merged;
   const result = await judgeMerge(run, candidates, {
     rule: gate,
     child: merged,
+    statistics: candidates.policy,
     parents,
     ancestor,
     controls: [],
     notes,
     onProgress: (done, total) => ports.progress("gate", done, total),
   });
-  if (result === null) {
-    ports.warn("the merge was not judged: the module gives no gate and no val split");
-    return merged;
-  }
-  ports.judged(result);
-  if (result.outcome === "kept") return merged;
-  const { best_parent: best } = result;
-  if (result.outcome === "discarded") {
-    const { accepted, metric, split, min_delta } = result;
-    const verdict = accepted === "inconclusive" ? "may not be" : "is not";
-    throw PhaseError.from(
-      "gate",
-      new MergeError(
-        `the merge was discarded: by ${metric} on ${split} it ${verdict} better than checkpoint ` +
-          `${best.checkpoint} of ${best.job} by more than ${min_delta}`,
-      ),
-    );
-  }
-  return parents.find(({ reference }) =>
-    reference.job === best.job && reference.checkpoint === best.checkpoint
-  )!.loaded.weights();
+  return settle(result, { child: merged, parents, ports });
 }
 
 async function read(reference: CheckpointReference): Promise<MergeParent> {
   return { reference, loaded: await loadCheckpoint(reference.path, reference.sha256) };
 }
 
-function inTurns(): () => Promise<void> {
+/** For work that must not keep others waiting: lets them have their turn now and then. */
+export function inTurns(): () => Promise<void> {
   let since = performance.now();
   return async () => {
     if (performance.now() - since < TURN_MS) return;

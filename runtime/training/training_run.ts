@@ -72,7 +72,7 @@ export function noTotals(): EpochTotals {
  */
 export class TrainingRun {
   readonly handle: ModelHandle;
-  readonly loss: ResolvedLoss;
+  loss: ResolvedLoss;
   readonly data: Splits;
   /** The schedule in effect: the module's own, one by name, or none. */
   schedule: Schedule | null;

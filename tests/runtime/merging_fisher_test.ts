@@ -6,7 +6,12 @@ import type { Dataset } from "../../runtime/data/dataset.ts";
 import { tensorDataset } from "../../runtime/data/tensor_dataset.ts";
 import { keyedStream } from "../../runtime/determinism/rng.ts";
 import type { ApplyModel, LossName } from "../../runtime/job_definition.ts";
-import { diagonalFisher, fisherMean, sampleRows } from "../../runtime/merging/fisher.ts";
+import {
+  diagonalFisher,
+  type Fisher,
+  fisherMean,
+  sampleRows,
+} from "../../runtime/merging/fisher.ts";
 import { MergeError } from "../../runtime/merging/merge_error.ts";
 import { predictedTargets } from "../../runtime/merging/predicted_targets.ts";
 import { resolveLoss } from "../../runtime/training/losses.ts";
@@ -90,7 +95,7 @@ for (const [loss, activation, units, empirical] of CASES) {
       floor: 0.3,
     });
     if (reference === null) return;
-    const fishers = [];
+    const fishers: Fisher[] = [];
     const dataset = tensorDataset(tf.tensor2d(xs), ys);
     for (const handle of handles) {
       const { numTensors } = tf.memory();

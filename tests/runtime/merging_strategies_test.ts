@@ -29,7 +29,7 @@ Deno.test("mergeWeights() of every strategy is NumPy's formula, but for the last
   const known = new Set(differences.map(({ strategy }) => strategy));
   const beyond = Object.keys(MERGE_STRATEGIES).filter((name) => !known.has(name));
   // These need data too, and have tests of their own.
-  assertEquals(beyond, ["greedy", "fisher"]);
+  assertEquals(beyond, ["greedy", "fisher", "distillation"]);
 });
 
 Deno.test("mergeWeights(ties) trims, elects and averages", () => {
