@@ -15,6 +15,7 @@ import { buildJob } from "../../runtime/session/load_job.ts";
 import { modelHandle } from "../../runtime/training/model_handle.ts";
 import { trainLoop } from "../../runtime/training/train_loop.ts";
 import type { TrainingRun } from "../../runtime/training/training_run.ts";
+import { savedModel } from "../fixtures/saved_model.ts";
 
 /** A job of any model that takes [2] and gives [1]. */
 function job(model: JobDefinition["model"]): JobDefinition {
@@ -146,7 +147,7 @@ Deno.test("modelFiles() brings a saved model with its weights, from a folder too
 
 Deno.test("modelFiles() names the file that is no model, is missing or is cut short", async () => {
   await chooseBackend("cpu", 1);
-  const files = await savedModel(network(3), "");
+  const files = await savedModel(network(3));
   const refused = async (changes: Record<string, Uint8Array | undefined>) => {
     const given = { ...files, ...changes };
     const file = (name: string) =>
@@ -195,22 +196,3 @@ Deno.test("defineJob: a model that is none of its forms is refused", async () =>
   const { message } = await assertRejects(() => build(none), Error);
   assertStringIncludes(message, "model must be a function, { factory, args }, or a tf.LayersModel");
 });
-
-/** The files that TensorFlow.js saves a model as. */
-async function savedModel(
-  model: tf.LayersModel,
-  folder: string,
-): Promise<Record<string, Uint8Array>> {
-  let saved: tf.io.ModelArtifacts | undefined;
-  await model.save(tf.io.withSaveHandler((artifacts) => {
-    saved = artifacts;
-    const info = { dateSaved: new Date(0), modelTopologyType: "JSON" as const };
-    return Promise.resolve({ modelArtifactsInfo: info });
-  }));
-  const { modelTopology, weightSpecs: weights, weightData } = saved!;
-  const json = { modelTopology, weightsManifest: [{ paths: ["weights.bin"], weights }] };
-  return {
-    [`${folder}model.json`]: new TextEncoder().encode(JSON.stringify(json)),
-    [`${folder}weights.bin`]: new Uint8Array(weightData as ArrayBuffer),
-  };
-}

@@ -1,8 +1,10 @@
 /** docs/modules.md is true: each module in it trains, with the files that it reads beside it. */
 import { assert, assertEquals } from "@std/assert";
 import * as tf from "@tensorflow/tfjs";
+import { chooseBackend } from "../../runtime/backends/choose.ts";
 import { encodeSafetensors } from "../../runtime/checkpoints/safetensors.ts";
 import { fencedBlocks, readDocument } from "../fixtures/markdown.ts";
+import { savedModel } from "../fixtures/saved_model.ts";
 import { launchContext, WorkerProcess } from "../fixtures/worker_process.ts";
 
 const modules = fencedBlocks(await readDocument("docs/modules.md"))
@@ -10,23 +12,15 @@ const modules = fencedBlocks(await readDocument("docs/modules.md"))
 
 /** Writes what the modules read: a model as TensorFlow.js saves it, weights as PyTorch does. */
 async function writeFiles(folder: string): Promise<{ name: string; path: string }[]> {
-  await tf.setBackend("cpu");
+  await chooseBackend("cpu", 1);
   const model = tf.sequential({
     layers: [
       tf.layers.dense({ units: 3, inputShape: [4] }),
       tf.layers.dense({ units: 1 }),
     ],
   });
-  let saved: tf.io.ModelArtifacts | undefined;
-  await model.save(tf.io.withSaveHandler((artifacts) => {
-    saved = artifacts;
-    return Promise.resolve({
-      modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: "JSON" },
-    });
-  }));
+  const saved = await savedModel(model);
   model.dispose();
-  const { modelTopology, weightSpecs, weightData } = saved!;
-  const weightsManifest = [{ paths: ["group1-shard1of1.bin"], weights: weightSpecs! }];
   const weight = (name: string, shape: number[]) => ({
     name,
     shape,
@@ -39,15 +33,11 @@ async function writeFiles(folder: string): Promise<{ name: string; path: string 
     weight("fc2.weight", [1, 8]),
     weight("fc2.bias", [1]),
   ], {});
-  const contents: Record<string, BlobPart[]> = {
-    "model.json": [JSON.stringify({ format: "layers-model", modelTopology, weightsManifest })],
-    "group1-shard1of1.bin": [weightData as ArrayBuffer],
-    "torch.safetensors": torch as BlobPart[],
-  };
+  const torchFile = await new Blob(torch as BlobPart[]).bytes();
   const files: { name: string; path: string }[] = [];
-  for (const [name, parts] of Object.entries(contents)) {
+  for (const [name, bytes] of Object.entries({ ...saved, "torch.safetensors": torchFile })) {
     const path = `${folder}/${name}`;
-    await Deno.writeFile(path, await new Blob(parts).bytes());
+    await Deno.writeFile(path, bytes);
     files.push({ name, path });
   }
   return files;
