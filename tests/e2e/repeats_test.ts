@@ -4,7 +4,7 @@
  * disturbed. `REPEAT_PLANS` sets how many plans are tried, `REPEAT_SEED` which.
  */
 import { assert, assertEquals } from "@std/assert";
-import { everythingModule } from "../fixtures/everything_module.ts";
+import { everythingModule, SCHEDULES } from "../fixtures/everything_module.ts";
 import { type PlannedAction, plansToTry, randomPlan, told } from "../fixtures/random_plan.ts";
 import { ServerProcess } from "../fixtures/server_process.ts";
 import { workerPids } from "../fixtures/worker_pids.ts";
@@ -135,6 +135,10 @@ for (let number = 0; number < PLANS; number++) {
     assertEquals(expected.size, STEPS);
     assertEquals(await shaken.losses(), expected);
     assertEquals(await shaken.weights(), await calm.weights());
+    assertEquals(
+      (await server.call("POST", `/jobs/${shaken.id}/certificate`, {})).body["result"],
+      "identical",
+    );
     // A fork validates by its own steps, and this schedule goes by validation.
     if (!schedule.startsWith("reduceOnPlateau")) {
       for (const fork of await forksOf(server, shaken.id)) {
@@ -154,6 +158,20 @@ async function forksOf(server: ServerProcess, parent: string): Promise<Job[]> {
   for (const { id } of forks) await server.state(id, "completed", "failed");
   return forks.map(({ id }) => new Job(server, id));
 }
+
+Deno.test("a completed job with a raised budget trains to the bits of one that had it all along", async () => {
+  await using server = await ServerProcess.start();
+  const module = everythingModule({ optimizer: "adam(0.01)", schedule: SCHEDULES[1]! });
+  const config = { on_non_finite: "skip", test_after: true };
+  const raised = new Job(server, await server.submit(module, { ...config, max_steps: STEPS / 2 }));
+  const calm = new Job(server, await server.submit(module, { ...config, max_steps: STEPS }));
+  await server.state(raised.id, "completed");
+  const { status } = await server.call("POST", `/jobs/${raised.id}/resume`, { max_steps: STEPS });
+  assertEquals(status, 200);
+  for (const { id } of [raised, calm]) await server.state(id, "completed");
+  assertEquals(await raised.losses(), await calm.losses());
+  assertEquals(await raised.weights(), await calm.weights());
+});
 
 Deno.test("how many plans were tried on servers", () => {
   console.log(`${tried} of ${PLANS} plans repeated to the bit, through servers`);

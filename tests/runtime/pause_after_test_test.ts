@@ -98,3 +98,18 @@ Deno.test("enforce_sampler_state takes up the place in the epoch; without it the
     });
   });
 });
+
+Deno.test("a test with a label saves the checkpoint of its step under it, however young the last one is", async () => {
+  await withFolder(async (folder) => {
+    const worker = start(folder, { config: { max_epochs: 1_000 } });
+    await worker.event("trainStep", ({ step }) => step >= 5);
+    await worker.send("pause", {});
+    const { data } = await worker.send("test", { split: "test", label: "before" });
+    const saved = worker.all("checkpoint_saved").at(-1)!;
+    assertEquals([saved.label, saved.step], ["before", data!["applied_at_step"]]);
+    assertEquals(saved.checkpoint, data!["checkpoint"]);
+    assertEquals(worker.all("test_complete")[0]?.checkpoint, saved.checkpoint);
+    await worker.send("stop", {});
+    assertEquals((await worker.ended()).code, 0);
+  });
+});
