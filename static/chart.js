@@ -38,6 +38,8 @@ export class Chart {
     this.train = train;
     this.val = val ?? null;
     this.test = test ?? null;
+    /** Whether it is one of the large ones, which follow every step. */
+    this.main = figure.closest(".charts-main") !== null;
     this.place = /** @type {HTMLElement} */ (figure.querySelector("[data-plot]"));
     this.readout = /** @type {HTMLElement} */ (figure.querySelector("[data-readout]"));
     new ResizeObserver(() => this.#fit()).observe(this.place);
@@ -70,14 +72,14 @@ export class Chart {
 
   /** Draws what the data holds. @param {View} view @param {Marker[]} markers */
   draw(view, markers) {
-    this.#markers = this.val === null ? [] : markers;
+    this.#markers = this.main ? markers : [];
     this.view = view;
     const table = this.#table(view);
     const empty = table === null;
     const note = this.figure.querySelector("[data-empty]");
     if (note instanceof HTMLElement) {
       note.hidden = !empty;
-      if (empty && this.val !== null && (this.data.series.get("loss")?.step.length ?? 0) > 0) {
+      if (empty && this.main && (this.data.series.get("loss")?.step.length ?? 0) > 0) {
         note.textContent = `This job has no ${this.title.toLowerCase()}`;
       }
     }

@@ -4,6 +4,7 @@ import { Chart } from "./chart.js";
 import { stepsWithin } from "./chart_axis.js";
 import { save, toCsv, toPng, toTable } from "./chart_export.js";
 import { chartView, showView, startToolbar } from "./chart_toolbar.js";
+import { addFigure, missingCharts } from "./extra_charts.js";
 import { MetricData } from "./metric_data.js";
 import { choose } from "./tabs.js";
 /** @typedef {import("./event_stream.js").StreamEvent} StreamEvent */
@@ -44,15 +45,9 @@ export class JobCharts {
       { dataset },
     ) => [dataset["train"], dataset["val"], dataset["test"]]);
     this.data = new MetricData(names.filter((name) => name !== undefined), originStep);
-    const gestures = {
-      zoom: this.#zoom.bind(this),
-      reset: () => this.#change({ from: null, to: null }),
-      open: openMarker,
-    };
-    this.charts = figures.map((figure) =>
-      new Chart(figure, this.data, () => this.#facts(), gestures)
-    );
-    for (const chart of this.charts) this.#bindMenu(chart);
+    /** @type {Chart[]} */
+    this.charts = [];
+    for (const figure of figures) this.#add(figure);
     this.form = /** @type {HTMLFormElement} */ (document.querySelector("[data-chart-toolbar]"));
     startToolbar(this.form, this.#view, (change) => this.#change(change));
     document.addEventListener("theme:changed", () => {
@@ -101,6 +96,7 @@ export class JobCharts {
     this.#fetching = false;
     if (answer.ok) {
       this.data.replace(/** @type {any} */ (answer.body));
+      this.#addMissing(answer.body["available"] ?? []);
       for (const event of this.#waiting) {
         if (to === null || !(event.data["step"] > to)) this.data.append(event);
       }
@@ -110,6 +106,29 @@ export class JobCharts {
     if (this.#again) {
       this.#again = false;
       await this.refetch();
+    }
+  }
+
+  /** @param {HTMLElement} figure */
+  #add(figure) {
+    const gestures = {
+      zoom: this.#zoom.bind(this),
+      reset: () => this.#change({ from: null, to: null }),
+      open: openMarker,
+    };
+    const chart = new Chart(figure, this.data, () => this.#facts(), gestures);
+    this.charts.push(chart);
+    this.#bindMenu(chart);
+  }
+
+  /** Figures that the module brought get a chart of their own. @param {string[]} available */
+  #addMissing(available) {
+    for (const chart of missingCharts(available, this.data.names)) {
+      const figure = addFigure(chart);
+      if (figure === null) return;
+      this.#add(figure);
+      this.data.names.push(chart.train, chart.val, chart.test);
+      this.#again = true;
     }
   }
 
@@ -159,7 +178,7 @@ export class JobCharts {
     const all = now - this.#allDrawnAt >= SMALL_MS;
     if (all) this.#allDrawnAt = now;
     for (const chart of this.charts) {
-      if (all || chart.val !== null) chart.draw(this.#view, this.#markers);
+      if (all || chart.main) chart.draw(this.#view, this.#markers);
     }
     clearTimeout(this.#rest);
     if (!all) this.#rest = setTimeout(() => this.#schedule(), SMALL_MS);

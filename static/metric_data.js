@@ -56,9 +56,14 @@ export class MetricData {
     if (type === "trainStep") return this.#appendStep(data);
     const names = FIGURES[type];
     if (names === undefined || (type !== "validation" && data.split !== "test")) return true;
-    return Object.entries(names).every(([field, name]) => {
-      return typeof data[field] !== "number" || this.#push(name, data, data[field]);
-    });
+    const split = type === "validation" ? "val" : "test";
+    const figures = [
+      ...Object.entries(names).map(([field, name]) => [name, data[field]]),
+      ...Object.entries(data.metrics ?? {}).map(([name, value]) => [`${split}_${name}`, value]),
+    ];
+    return figures.every(([name, value]) =>
+      typeof value !== "number" || this.#push(name, data, value)
+    );
   }
 
   /** @param {Record<string, any>} data */

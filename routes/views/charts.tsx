@@ -27,6 +27,9 @@ const SMALL: readonly Chart[] = [
   { id: "throughput", title: "Samples/s", train: "throughput" },
 ];
 
+/** What `static/extra_charts.js` fills in for each figure that a module has of its own. */
+const OWN: Chart = { id: "own", title: "", train: "", val: "", test: "" };
+
 /** The charts of a job and the one toolbar that they share. `static/job_charts.js` draws them. */
 export function Charts({ waiting }: { waiting: string }) {
   return (
@@ -38,6 +41,9 @@ export function Charts({ waiting }: { waiting: string }) {
       <div class="charts-small">
         {SMALL.map((chart) => <ChartFigure key={chart.id} chart={chart} waiting="" />)}
       </div>
+      <template id="chart-template">
+        <ChartFigure chart={OWN} waiting="" />
+      </template>
     </section>
   );
 }

@@ -32,6 +32,22 @@ Deno.test("job page draws its charts from live events", options, async () => {
   await opened.reads(".job-title .state", "stopped");
 });
 
+Deno.test("figures of the module's own get charts of their own", options, async () => {
+  const source = new URL("../fixtures/own_steps.ts", import.meta.url);
+  const id = await dashboard.server.submit(await Deno.readTextFile(source));
+  await dashboard.server.state(id, "completed");
+  await using opened = await dashboard.open(`/jobs/${id}`);
+  const { page } = opened;
+  for (const name of ["twice", "mae", "worst"]) {
+    await page.locator(`[id="chart-own-${name}"] canvas`).waitFor();
+  }
+  const titles = await page.locator(".charts-small h2").allTextContents();
+  assertEquals(titles.slice(-3).toSorted(), ["mae", "twice", "worst"]);
+  assertMatch(await page.textContent("[id=chart-own-mae] [data-readout]") ?? "", /val .+/);
+  await page.goto(dashboard.server.url);
+  assertMatch(await page.textContent(`#row-${id} .job-best`) ?? "", /loss .+mae /);
+});
+
 Deno.test("zoom, axis, scale, smoothing and tab live in the address", options, async () => {
   await using job = await trainingJob(dashboard);
   await reached(dashboard, job.id, 300);
