@@ -227,6 +227,7 @@ export const JobManifest = z.strictObject({
       batch_norm: BatchNormPolicy.optional(),
       /** How it is judged; null where it is not. */
       gate: GateRule.nullable().optional(),
+      control: z.boolean().optional(),
     }),
   ]).nullable(),
   /** False for a merge that only computes its weights and then parks. */

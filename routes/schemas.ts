@@ -128,6 +128,8 @@ export const SwitchBody = z.strictObject({ job: z.string().min(1).max(100) });
 /** Nothing is to be said. */
 export const SpillBody = z.strictObject({});
 
+  control: z.boolean().default(false)
+    .describe("compare with what the parents' steps come to without a merge, trained for it"),
 /** Whether only to count. */
 export const CleanBody = z.strictObject({
   dry_run: z.boolean().default(false).describe("true removes nothing and answers what it would"),

@@ -6,6 +6,7 @@ import { openStdioChannel, type TrainerChannel } from "./protocol/channel.ts";
 import { clipText } from "./protocol/clip_text.ts";
 import type { LaunchContext } from "./protocol/commands.ts";
 import { distill } from "./session/distill.ts";
+import { buildOptimizer } from "./session/build_optimizer.ts";
 import { loadJob } from "./session/load_job.ts";
 import { PhaseError } from "./session/phase_error.ts";
 import { Session } from "./session/session.ts";
@@ -46,6 +47,7 @@ async function work(
   }
   const { run } = job;
   const ports: StartPorts = {
+    freshOptimizer: () => buildOptimizer(job.definition),
     progress: (task, done, total) =>
       void channel.emit("progress", { task, done, total, step: run.step }),
     judged: (result) => void channel.emit("merge_gate", { step: run.step, ...result }),

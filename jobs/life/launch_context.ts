@@ -132,6 +132,7 @@ async function startOf(
       optimizer,
       batch_norm: spawn.batch_norm ?? "recalculate",
       gate,
+      control: spawn.control ?? false,
     };
   }
   const { optimizer, lr_mul, overrides = [] } = spawn;

@@ -51,6 +51,7 @@ export async function merge(
     const ancestor = await holdAncestor(origins, load);
     if (ancestor !== null) held.push(ancestor);
     checkAncestor(strategy, ancestor, origins);
+    checkControl(strategy, ancestor, request);
     return await maker.make({
       kind: "merge",
       origins,
@@ -66,6 +67,7 @@ export async function merge(
         optimizer: request.optimizer,
         batch_norm: request.batch_norm,
         gate: request.gate,
+        control: request.control,
       },
       start: request.start,
       actor,
@@ -176,6 +178,22 @@ function checkAncestor(strategy: MergeStrategy, ancestor: Origin | null, origins
     `with: the other parents came from checkpoint ${checkpoint} of ${job}, itself a parent, so that ` +
       `${strategy} would find nothing learned in it; merge those that came from it, or train it on`,
   );
+}
+
+function checkControl(
+  strategy: MergeStrategy,
+  ancestor: Origin | null,
+  { control, gate }: MergeRequest,
+): void {
+  if (!control) return;
+  const reason = gate === null
+    ? "there is no gate to compare it in"
+    : strategy === "distillation"
+    ? "a distillation has none; train a plain fork beside it"
+    : ancestor === null
+    ? "it trains on from a checkpoint that all parents came from, and none is left"
+    : null;
+  if (reason !== null) throw new UnprocessableError("control", `control: ${reason}`);
 }
 
 function pointOf({ record: { job, checkpoint } }: Origin): { job: string; checkpoint: number } {

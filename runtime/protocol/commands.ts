@@ -212,6 +212,8 @@ export const LaunchContext = z.strictObject({
     }),
   ]),
   /** Whose student the job is, on every attempt of a merge by distillation. */
+      /** Whether to spend the parents' steps otherwise too, and compare. */
+      control: z.boolean(),
   distillation: z.strictObject({
     teachers: z.array(CheckpointReference).min(2),
     ancestor: CheckpointReference.nullable(),

@@ -1,3 +1,4 @@
+import type * as tf from "@tensorflow/tfjs";
 import { loadCheckpoint, restoreCheckpoint } from "../checkpoints/checkpoint.ts";
 import { assignWeights } from "../merging/assign_weights.ts";
 import { Candidates, unionOf } from "../merging/candidates.ts";
@@ -8,6 +9,7 @@ import { patchHparams } from "../training/live_hparams.ts";
 import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 import { combine, type Combined, type Ingredients } from "./combine.ts";
+import { type Controls, trainControls } from "./merge_control.ts";
 import { judgeMerge, type MergeParent, settle } from "./merge_gate.ts";
 
 type MergeStart = Extract<LaunchContext["start"], { from: "merge" }>;
@@ -17,6 +19,8 @@ export interface StartPorts {
   progress(task: string, done: number, total: number): void;
   judged(result: GateResult): void;
   warn(message: string): void;
+  /** An optimizer with no state, as the module makes it. */
+  freshOptimizer(): tf.Optimizer;
 }
 
 /** How long a merge computes before others get their turn, in ms. */
@@ -37,13 +41,25 @@ export async function startMerge(
   for (const reference of start.checkpoints) parents.push(await read(reference));
   const ancestor = start.ancestor && await read(start.ancestor);
   const path = parents[0]!.loaded;
-  if (start.optimizer === "keep") restoreCheckpoint(path, run);
   const rows = unionOf(parents.map(({ loaded }) => loaded.indices), run.data.train.length);
   const candidates = new Candidates(run, rows, start.batch_norm, inTurns());
   const progress: StartPorts["progress"] = (...far) => ports.progress(...far);
+  const controls = start.control && ancestor !== null
+    ? await trainControls(run, {
+      parents,
+      ancestor,
+      candidates,
+      freshOptimizer: () => ports.freshOptimizer(),
+      onStep: (done, total) => progress("control", done, total),
+    })
+    : { models: [], notes: [] };
+  if (start.optimizer === "keep") restoreCheckpoint(path, run);
   const ingredients = { parents, ancestor, candidates, progress };
   const combined = await combine(run, start, ingredients);
-  assignWeights(run.handle, await gated(run, start, { ...ingredients, ...combined, ports }));
+  assignWeights(
+    run.handle,
+    await gated(run, start, { ...ingredients, ...combined, controls, ports }),
+  );
   const state = RunState.parse(path.state);
   run.originStep = start.origin_step;
   const { lr, grad_clip_norm } = state.hparams;
@@ -61,10 +77,10 @@ export async function startMerge(
 async function gated(
   run: TrainingRun,
   { gate, strategy }: MergeStart,
-  { parents, ancestor, candidates, weights: merged, notes, ports }:
+  { parents, ancestor, candidates, weights: merged, notes, controls, ports }:
     & Ingredients
     & Combined
-    & { ports: StartPorts },
+    & { controls: Controls; ports: StartPorts },
 ): Promise<ModelWeights> {
   // A student is judged when it has learned.
   if (gate === null || strategy === "distillation") return merged;
@@ -74,8 +90,8 @@ async function gated(
     statistics: candidates.policy,
     parents,
     ancestor,
-    controls: [],
-    notes,
+    controls: controls.models,
+    notes: [...notes, ...controls.notes],
     onProgress: (done, total) => ports.progress("gate", done, total),
   });
   return settle(result, { child: merged, parents, ports });

@@ -166,6 +166,24 @@ Deno.test("merge() refuses parameters by name, and more parents than a strategy 
   );
 });
 
+Deno.test("merge() refuses a control that could not be compared or trained", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const base = await root(fixture);
+  const other = await fork(fixture, base, 3);
+  const refuses = async (request: Partial<MergeRequest>, text: string) => {
+    const error = await assertRejects(
+      () => merge(fixture, base, { with: [{ job: other }], control: true, ...request }),
+      UnprocessableError,
+      text,
+    );
+    assertEquals(error.field, "control");
+  };
+  await refuses({ gate: null }, "there is no gate to compare it in");
+  await refuses({ strategy: "distillation" }, "a distillation has none");
+  const job = await merge(fixture, base, { with: [{ job: other }], control: true });
+  assertEquals(startOf(fixture, job).control, true);
+});
+
 Deno.test("delete() of a job is refused while a merge is made of it, and frees its ancestor after", async () => {
   await using fixture = await SupervisorFixture.open();
   const base = await root(fixture);

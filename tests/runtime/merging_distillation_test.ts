@@ -92,7 +92,7 @@ Deno.test("distill() refuses a module with a trainStep of its own", async () => 
   await using bench = await MergeBench.open();
   const teachers = [await bench.save("a"), await bench.save("b")];
   bench.run.steps.trainStep = () => ({ loss: 0 });
-  const ports = { progress() {}, judged() {}, warn() {} };
+  const ports = { progress() {}, judged() {}, warn() {}, freshOptimizer: () => tf.train.sgd(1) };
   await assertRejects(
     () => distill(bench.job, { teachers, ancestor: null, params: {}, gate: null }, ports),
     MergeError,
@@ -119,6 +119,7 @@ Deno.test("a student trains on its teachers, is judged in the end, and repeats t
     optimizer: "fresh",
     batch_norm: "recalculate",
     gate,
+    control: false,
   };
   const config = { max_steps: 30, max_epochs: 100, ckpt_every_steps: null };
   const folder = await Deno.makeTempDir();

@@ -1,4 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import * as tf from "@tensorflow/tfjs";
 import { captureWeights } from "../../runtime/checkpoints/weights.ts";
 import { keyedStream } from "../../runtime/determinism/rng.ts";
 import { bootstrapMeans } from "../../runtime/merging/bootstrap.ts";
@@ -36,6 +37,9 @@ class Heard implements StartPorts {
   warn(message: string) {
     this.warnings.push(message);
   }
+  freshOptimizer() {
+    return tf.train.adam(0.02);
+  }
 }
 
 function start(checkpoints: MergeStart["checkpoints"], changes: Partial<MergeStart>): MergeStart {
@@ -49,6 +53,7 @@ function start(checkpoints: MergeStart["checkpoints"], changes: Partial<MergeSta
     optimizer: "fresh",
     batch_norm: "recalculate",
     gate: { min_delta: 0, on_fail: "keep" },
+    control: false,
     ...changes,
   };
 }
@@ -237,4 +242,39 @@ Deno.test("startMerge() judges on val where there is no gate split and says so, 
   await assertRejects(() => startMerge(run, strict, heard), Error, "no gate and no val split");
   await startMerge(run, start(parents, { gate: null }), heard);
   assertEquals(heard.warnings.length, 1);
+});
+
+Deno.test("startMerge() with a control trains the ancestor on, and plain forks, for the same steps", async () => {
+  await using bench = await MergeBench.open();
+  const { run } = bench;
+  await bench.train(20);
+  const origin = await bench.save("origin");
+  await bench.train(50, range(0, 150));
+  const one = await bench.save("one");
+  await bench.train(90, range(150, 300));
+  const other = await bench.save("other");
+  // What the control is to come to: 30 + 70 steps on all data, from the origin.
+  await using twin = await MergeBench.open();
+  await twin.train(120);
+  const expected = await evaluate(twin.run, "val");
+
+  const before = run.captureState();
+  const heard = new Heard();
+  run.data.gate = null;
+  await startMerge(run, start([one, other], { ancestor: origin, control: true }), heard);
+  const [{ table, notes }] = heard.results as [GateResult];
+  assert(notes.includes("control: 100 steps (30 + 70) from checkpoint 1 of origin"), `${notes}`);
+  assert(heard.tasks.has("control"));
+  const held = table!.filter(({ on }) => on === "val");
+  const trainedOn = held.find(({ model }) => model === "trained_on")!;
+  assertAlmostEquals(trainedOn.loss!, expected.loss!, 1e-6);
+  assertEquals(trainedOn.accuracy, expected.accuracy);
+  const soup = held.find(({ model }) => model === "soup")!;
+  assert(Number.isFinite(soup.loss) && soup.advantage!.loss !== null);
+  assertEquals({ ...run.captureState(), origin_step: 0, sampler: null, axis_step: 0 }, {
+    ...before,
+    origin_step: 0,
+    sampler: null,
+    axis_step: 0,
+  });
 });

@@ -57,10 +57,12 @@ Deno.test("startMerge(greedy) chooses on val, judges on gate, and says when both
       optimizer: "fresh",
       batch_norm: "recalculate",
       gate: { min_delta: 0, on_fail: "keep" },
+      control: false,
     }, {
       progress() {},
       judged: (result: GateResult) => void notes.push(result.notes),
       warn() {},
+      freshOptimizer: () => run.optimizer,
     });
   await merge();
   assert(notes[0]![0]!.startsWith("the soup has, chosen on val: checkpoint 1 of"));
@@ -100,10 +102,12 @@ Deno.test("startMerge(fisher) and every other strategy come to a model that the 
       optimizer: "keep",
       batch_norm: "recalculate",
       gate: { min_delta: 0, on_fail: "keep" },
+      control: false,
     }, {
       progress: (task) => void tasks.add(task),
       judged: ({ table }) => void losses.push(table![0]!.loss!),
       warn() {},
+      freshOptimizer: () => run.optimizer,
     });
   }
   assertEquals([...tasks].sort(), ["fisher", "gate"]);
