@@ -1,7 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { ATTACH_PORT } from "../runtime/protocol/attachment.ts";
-import { BACKENDS } from "../runtime/protocol/commands.ts";
+import { BACKENDS } from "../runtime/protocol/backend_names.ts";
 import { DatasetName } from "./storage/dataset_store.ts";
 import { SANDBOX_MODES } from "./workers/sandbox.ts";
 

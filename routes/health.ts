@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { UnprocessableError } from "../jobs/errors.ts";
-import { BACKENDS, COMMAND_PAYLOADS } from "../runtime/protocol/commands.ts";
+import { BACKENDS } from "../runtime/protocol/backend_names.ts";
+import { COMMAND_PAYLOADS } from "../runtime/protocol/commands.ts";
 import {
   PROTOCOL_VERSION,
   SERVER_EVENT_TYPES,

@@ -1,6 +1,7 @@
 import type { CheckpointReference, LaunchContext } from "../../runtime/protocol/commands.ts";
 import type { TrainerEvents } from "../../runtime/protocol/events.ts";
 import { HPARAM_NAMES } from "../../runtime/protocol/hparams.ts";
+import { JobConfig } from "../../runtime/protocol/job_config.ts";
 import { Selection } from "../../runtime/protocol/selection.ts";
 import { newToken } from "../job_id.ts";
 import type { CheckpointRecord, JobManifest, StoredSelection } from "../job.ts";
@@ -45,7 +46,7 @@ export async function launchContext(
     config: plan.point === null ? firstConfig(deps, manifest) : manifest.config,
     membership_seed: root === null ? null : Number(root.config["seed"]),
     dataset_hash: (root ?? manifest).dataset?.hash ?? null,
-    backend: options.backend,
+    backend: backendOf(manifest) ?? options.backend,
     ...options.imports && { imports: options.imports.lock },
     threads: manifest.threads ?? options.threads,
     checkpoint_dir: folder ?? await artifacts.attemptDir(manifest.id, attempt),
@@ -56,6 +57,12 @@ export async function launchContext(
     replay: { until_step: plan.range.untilStep, commands: plan.commands },
     goal,
   };
+}
+
+/** What the job asks to be computed on; null where that is the server's choice. */
+function backendOf({ config }: JobManifest): LaunchContext["backend"] | null {
+  const asked = JobConfig.shape.backend.safeParse(config["backend"]);
+  return asked.success && asked.data !== "auto" ? asked.data : null;
 }
 
 /** Where the datasets lie that the submission named. @throws {ConflictError} when one is gone. */

@@ -5,6 +5,8 @@ import { UnprocessableError } from "../errors.ts";
 export interface ModuleFacts {
   project: string | null;
   runName: string | null;
+  /** Its `config.backend`: what a worker computes on is settled before it runs the module. */
+  backend: string | null;
 }
 
 /** What a module may import, and what it must have. */
@@ -22,7 +24,8 @@ const LONGEST = 4 * 2 ** 20;
 
 /**
  * Checks a job module before it is stored: it parses as TypeScript, has a default export, and
- * imports nothing but what it may. Finds its project and run name where they are literals.
+ * imports nothing but what it may. Finds its project, run name and backend where they are
+ * literals.
  *
  * @param name As posted; the errors begin with it.
  * @throws {UnprocessableError} on field `module`: `module.ts:3:14 Unexpected token`, with `line` and
@@ -47,6 +50,7 @@ export function checkModule(source: string, name: string, rules: ModuleRules = {
   return {
     project: property(definition, "project", program),
     runName: property(definition, "runName", program),
+    backend: property(member(definition, "config", program), "backend", program),
   };
 }
 
@@ -185,12 +189,16 @@ function constant(name: string, program: SyntaxNode): SyntaxNode | null {
 }
 
 function property(object: SyntaxNode | null, name: string, program: SyntaxNode): string | null {
+  const found = member(object, name, program);
+  return found && literal(found);
+}
+
+function member(object: SyntaxNode | null, name: string, program: SyntaxNode): SyntaxNode | null {
   if (object?.type !== "ObjectExpression") return null;
   for (const { type, computed, key, value } of object.properties as SyntaxNode[]) {
     if (type !== "ObjectProperty" || computed || !isNode(key) || !isNode(value)) continue;
     if ((key.name ?? key.value) !== name) continue;
-    const found = resolved(value, program);
-    return found && literal(found);
+    return resolved(value, program);
   }
   return null;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { toWireConfig } from "../../runtime/protocol/job_config.ts";
+import { JobConfig, toWireConfig } from "../../runtime/protocol/job_config.ts";
 import type { Submission } from "../control_plane.ts";
 import { NotFoundError, UnprocessableError } from "../errors.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
@@ -41,7 +41,10 @@ export async function keepSubmission(
     project: submission.project ?? named("project", facts.project, module.name) ?? "default",
     run_name: submission.runName ?? named("runName", facts.runName, module.name) ?? "run",
     kind: "root",
-    config: toWireConfig(submission.config),
+    config: {
+      ...facts.backend === null ? {} : { backend: backendNamed(facts.backend, module.name) },
+      ...toWireConfig(submission.config),
+    },
     module: { sha256: sha256Of(module.source), name: module.name },
     files: files.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })),
     ...datasets.length === 0 ? {} : { datasets },
@@ -57,6 +60,16 @@ export async function keepSubmission(
     await deps.artifacts.removeJob(id);
     throw error;
   }
+}
+
+/** @throws {UnprocessableError} for a backend that there is not. */
+function backendNamed(backend: string, module: string): string {
+  if (JobConfig.shape.backend.safeParse(backend).success) return backend;
+  const known = JobConfig.shape.backend.options.join(", ");
+  throw new UnprocessableError(
+    "module",
+    `${module}: config.backend: there is no ${backend}; known: ${known}`,
+  );
 }
 
 /** The datasets as they are now: a job never reads one that took the place of another. */

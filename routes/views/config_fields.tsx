@@ -22,6 +22,7 @@ const KINDS: Record<Key, "number" | "flag" | "json" | readonly string[]> = {
   gradClipNorm: "number",
   gradClipValue: "number",
   accumulateSteps: "number",
+  backend: JobConfig.shape.backend.options,
   modelArgs: "json",
   precision: Precision.options,
   lossScale: "number",

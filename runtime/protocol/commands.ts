@@ -8,6 +8,7 @@
  * `command_applied` event that is durable before the next step runs.
  */
 import { z } from "zod";
+import { BACKENDS } from "./backend_names.ts";
 import { CertifyPayload, type CertifyResult } from "./certificate.ts";
 import { HEALTH_PAYLOADS, type HealthReport } from "./health.ts";
 import { type HparamsChange, HparamsPatch, type WireHparams } from "./hparams.ts";
@@ -133,9 +134,6 @@ export const ReplayCommand = z.strictObject({
 });
 /** A logged command that recovery applies again. */
 export type ReplayCommand = z.infer<typeof ReplayCommand>;
-
-/** What a job may compute on; `auto`: the best of what is there. */
-export const BACKENDS = ["auto", "tensorflow", "webgpu", "wasm", "cpu"] as const;
 
 /** Names one checkpoint file and what must be true of its bytes. */
 export const CheckpointReference = z.strictObject({

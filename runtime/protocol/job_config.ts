@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { BACKENDS } from "./backend_names.ts";
 import { renameKeys, toCamelCase, toSnakeCase } from "./naming.ts";
 import { ScheduleChoice } from "./schedule_spec.ts";
 
@@ -51,6 +52,8 @@ const fields = {
   accumulateSteps: z.number().int().min(1).max(1_000_000)
     .describe("batches whose gradients make one step"),
   modelArgs: ModelArgs.describe("arguments of the model's factory; the module's where absent"),
+  backend: z.enum(BACKENDS)
+    .describe("what it computes on; auto: as the server is set, the best of what is there"),
   precision: Precision.describe("numbers that training computes in, where the backend has them"),
   lossScale: z.number().min(1).max(2 ** 126).nullable()
     .describe("factor of the loss while gradients are computed; null scales nothing"),
@@ -109,6 +112,7 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   lossScale: null,
   lossScaleGrowth: 2,
   lossScaleBackoff: 0.5,
+  backend: "auto",
   lossScaleInterval: 2000,
   ckptEverySteps: 100,
   ckptKeep: 5,

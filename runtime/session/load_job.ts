@@ -52,8 +52,20 @@ export async function loadJob(
   log: (message: string) => void,
 ): Promise<LoadedJob> {
   const definition = await PhaseError.in("import", () => importDefinition(context.module.path));
+  await PhaseError.in("config", () => checkBackend(definition, context));
   const surroundings = { context, random, log, ...jobFiles(context) };
   return await buildJob(definition, { ...surroundings, loaders: loadersOf(context, log) });
+}
+
+/** A backend that the module computes comes too late: this process has one by then. */
+function checkBackend({ config }: Partial<JobDefinition> = {}, context: LaunchContext): void {
+  const { backend = "auto" } = config ?? {};
+  if (backend === "auto" || context.config["backend"] !== undefined) return;
+  throw new JobConfigError(
+    "backend",
+    "config.backend: write it as a string literal in the module's config, which is read before " +
+      "the module runs, or set it in the request",
+  );
 }
 
 /** What a definition is built with. */

@@ -40,7 +40,7 @@ async function train(
   random: SeededRandom,
   training: { session: Session | null },
 ): Promise<FitResult> {
-  const { backend = "auto", tensorflow } = options;
+  const { backend = given.config?.backend ?? "auto", tensorflow } = options;
   const { context, channel } = run;
   const library = tensorflow === undefined ? undefined : { library: tensorflow, reason: "" };
   const chosen = await PhaseError.in(

@@ -1,5 +1,4 @@
 import { ATTACH_PORT } from "../protocol/attachment.ts";
-import type { BACKENDS } from "../protocol/commands.ts";
 import { JobConfig, type PartialJobConfig } from "../protocol/job_config.ts";
 
 /** How a script trains, beside its config, whose keys go in as well: `maxEpochs`, `batchSize`, ... */
@@ -28,7 +27,6 @@ export interface TrainerOptions extends PartialJobConfig {
   backlog?: { memory?: number; disk?: number };
   /** How long, at the end, to wait for a server that was there and went away, in ms; 30 s. */
   lingerMs?: number;
-  backend?: (typeof BACKENDS)[number];
   /** Threads of the backend, where it uses several; one a core when absent. */
   threads?: number;
   /** Path of TensorFlow's library, `libtensorflow_cc.so.2`, for `backend: "tensorflow"`. */

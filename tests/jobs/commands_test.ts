@@ -159,8 +159,7 @@ Deno.test("hparams of a fork that waits for its worker win over its parent's", a
   await fixture.untilState(child.job.id, "completed");
   const { context: { start } } = fixture.launcher.workers
     .find(({ context }) => context.run_id === child.job.id)!;
-  assert(start.from === "fork");
-  assertEquals(start.overrides, ["max_steps", "lr"]);
+  assertEquals(start.from === "fork" && start.overrides, ["max_steps", "lr"]);
 });
 
 Deno.test("hparams that a job does not have are refused by name, before any worker is asked", async () => {

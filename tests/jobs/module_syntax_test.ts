@@ -23,11 +23,15 @@ Deno.test("checkModule() takes a job module and finds its project and run name",
       loss: "meanSquaredError" as const,
       data: async (ctx) => ({ train: tensorDataset(tf.zeros([1]), tf.zeros([Size.Small]))! }),
     } satisfies object);`;
-  assertEquals(checkModule(source, "module.ts"), { project: "digits", runName: "base line" });
+  assertEquals(checkModule(source, "module.ts"), {
+    project: "digits",
+    runName: "base line",
+    backend: null,
+  });
 });
 
 Deno.test("checkModule() finds names through constants, wrappers and other forms of export", () => {
-  const found = { project: "p", runName: "r" };
+  const found = { project: "p", runName: "r", backend: null };
   const sources = [
     `const job = defineJob({ project: "p", runName: "r" }); export default job;`,
     `const options = { project: "p", runName: "r" } as const; export default defineJob(options);`,
@@ -40,7 +44,7 @@ Deno.test("checkModule() finds names through constants, wrappers and other forms
 });
 
 Deno.test("checkModule() answers null for a name that is computed or not there", () => {
-  const none = { project: null, runName: null };
+  const none = { project: null, runName: null, backend: null };
   const sources = [
     `export default defineJob({ project: name(), runName: \`run\${1}\` });`,
     `export default defineJob(make());`,
@@ -54,6 +58,16 @@ Deno.test("checkModule() answers null for a name that is computed or not there",
   for (const source of sources) {
     assertEquals(checkModule(source, "module.ts", { extraModules: ["x.ts"] }), none, source);
   }
+});
+
+Deno.test("checkModule() finds a backend that stands in the module's config", () => {
+  const backendOf = (source: string) => checkModule(source, "module.ts").backend;
+  assertEquals(backendOf('export default defineJob({ config: { backend: "cpu" } });'), "cpu");
+  assertEquals(
+    backendOf("const config = { backend: `wasm` } as const; export default defineJob({ config });"),
+    "wasm",
+  );
+  assertEquals(backendOf("export default defineJob({ config: { backend: chosen() } });"), null);
 });
 
 Deno.test("checkModule() gives the position of a syntax error, from 1", () => {
