@@ -5,6 +5,7 @@
 import type { HealthCheck } from "../runtime/protocol/health.ts";
 import type { HparamsPatch } from "../runtime/protocol/hparams.ts";
 import type { PartialJobConfig } from "../runtime/protocol/job_config.ts";
+import type { ExportFormat, ExportManifest } from "../runtime/protocol/export.ts";
 import type { ReportRecord, ReportRequest } from "../runtime/protocol/report.ts";
 import type { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import type { GivenSelection } from "../runtime/protocol/selection.ts";
@@ -86,6 +87,10 @@ export type ControlRequest =
     take?: number | undefined;
   }
   | ({ command: "selection"; selection: GivenSelection } & SelectionPlace)
+  | (
+    & { command: "export"; selection: GivenSelection; format: ExportFormat; features: boolean }
+    & SelectionPlace
+  )
   | ({ command: "report"; at: "now" | number } & ReportRequest)
   | ({ command: "hparams" } & HparamsPatch)
   | {
@@ -135,6 +140,9 @@ export interface InspectionDesk {
   reports(job: string): Promise<ReportRecord[]>;
   report(job: string, report: number): Promise<ReportRecord>;
   rows(job: string, report: number, query: RowsQuery): Promise<Page<ReportRow>>;
+  /** Newest first. */
+  exports(job: string): Promise<ExportManifest[]>;
+  export(job: string, number: number): Promise<ExportManifest & { path: string }>;
   /** A selection that was kept. */
   selection(job: string, sha256: string): Promise<StoredRule>;
 }

@@ -62,6 +62,13 @@ export function commandRoutes(deps: AppDeps): Hono {
       async (c) => answer(c, { command: "hparams", ...await parseBody(c, CONTROL_BODIES.hparams) }),
     )
     .post(
+      "/jobs/:id/export",
+      async (c) => {
+        const body = await parseBody(c, CONTROL_BODIES.export, SELECTION_LIMIT);
+        return await answer(c, { command: "export", ...body });
+      },
+    )
+    .post(
       "/jobs/:id/selection",
       async (c) => {
         const body = await parseBody(c, CONTROL_BODIES.selection, SELECTION_LIMIT);

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { CheckpointRecord, JobManifest, Receipt } from "../jobs/job.ts";
 import { StoredRule } from "../jobs/inspection/stored_selection.ts";
 import { DatasetRecord } from "../jobs/storage/dataset_store.ts";
+import { ExportManifest } from "../runtime/protocol/export.ts";
 import { COLUMN_NAMES, ReportRecord } from "../runtime/protocol/report.ts";
 import { BackendReport } from "../jobs/workers/backend_report.ts";
 import {
@@ -74,6 +75,7 @@ const Metrics = z.object({
   last_event_id: z.string(),
 });
 const Dataset = z.object({ ...DatasetRecord.shape, links });
+const Export = z.object({ ...ExportManifest.shape, links });
 const Report = z.object({ ...ReportRecord.shape, links });
 const ReportRow = z.object({
   row: z.number(),
@@ -211,6 +213,30 @@ export const OPERATIONS: readonly Operation[] = [
     answer: Receipt,
   },
   {
+  {
+    method: "get",
+    path: "/jobs/:id/exports",
+    id: "listExports",
+    summary: "Exports of a job's samples, newest first.",
+    status: 200,
+    answer: pageOf(Export),
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/exports/:export",
+    id: "getExport",
+    summary: "The manifest of an export.",
+    status: 200,
+    answer: Export,
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/exports/:export/content",
+    id: "getExportContent",
+    summary: "The file of an export, or a range of it.",
+    status: 200,
+    answerTypes: ["application/octet-stream"],
+  },
     method: "get",
     path: "/jobs/:id/selections/:sha256",
     id: "getSelection",

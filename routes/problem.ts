@@ -66,18 +66,21 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof ConflictError) return problem("conflict", error.message, error.extra);
   if (error instanceof CommandFailedError) {
     const { code, message, extra } = error;
+    if (code === "no_space") return problem("no-space", FULL);
     // Nobody refused it: the worker died, and the next one may well do it.
     const slug = code === "worker_gone" ? "unavailable" : "command-failed";
     return problem(slug, message, { ...extra, code });
   }
   if (error instanceof UnavailableError) return problem("unavailable", error.message);
   if (isDiskFull(error)) {
-    return problem("no-space", "the server's disk is full; make room, then ask again");
+    return problem("no-space", FULL);
   }
   return problem("internal", "an unexpected error; the server's log has it under this id", {
     id: crypto.randomUUID(),
   });
 }
+
+const FULL = "the server's disk is full; make room, then ask again";
 
 function problem(
   slug: ProblemSlug,

@@ -1,16 +1,34 @@
 import { Hono } from "hono";
 import { NotFoundError } from "../jobs/errors.ts";
+import type { ExportManifest } from "../runtime/protocol/export.ts";
 import type { ReportRecord } from "../runtime/protocol/report.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { parseQuery } from "./parse.ts";
+import { sendFile } from "./send_file.ts";
 import { ReportRowsQuery } from "./schemas.ts";
 
-/** Reports of a job's samples: the list, each one, and its rows. */
-export function reportRoutes({ jobs: { inspection } }: AppDeps): Hono {
+/** What was found out about a job's samples: reports, selections, exports. */
+export function reportRoutes({ jobs }: AppDeps): Hono {
+  const { inspection } = jobs;
   return new Hono()
     .get("/jobs/:id/reports", async (c) => {
       const items = (await inspection.reports(c.req.param("id"))).map(reportView);
       return c.json({ items, next_cursor: null });
+    })
+    .get("/jobs/:id/exports", async (c) => {
+      const items = (await inspection.exports(c.req.param("id"))).map(exportView);
+      return c.json({ items, next_cursor: null });
+    })
+    .get("/jobs/:id/exports/:export", async (c) => {
+      const number = numberOf(c.req.param("export"), "export");
+      const { path: _, ...manifest } = await inspection.export(c.req.param("id"), number);
+      return c.json(exportView(manifest));
+    })
+    .get("/jobs/:id/exports/:export/content", async (c) => {
+      const number = numberOf(c.req.param("export"), "export");
+      const { path, name, bytes, sha256 } = await inspection.export(c.req.param("id"), number);
+      const { run_name } = await jobs.get(c.req.param("id"));
+      return await sendFile(c, { path, bytes, sha256, name: `${run_name}-${name}` });
     })
     .get("/jobs/:id/selections/:sha256", async (c) => {
       return c.json(await inspection.selection(c.req.param("id"), c.req.param("sha256")));
@@ -33,7 +51,13 @@ function reportView(report: ReportRecord) {
   return { ...report, links: { self, rows: `${self}/rows` } };
 }
 
-function numberOf(text: string): number {
+/** A manifest as the API shows it: with its address and its file's. */
+function exportView(manifest: ExportManifest) {
+  const self = `/jobs/${manifest.job}/exports/${manifest.export}`;
+  return { ...manifest, links: { self, content: `${self}/content` } };
+}
+
+function numberOf(text: string, what = "report"): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new NotFoundError("report", text);
+  throw new NotFoundError(what, text);
 }

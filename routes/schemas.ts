@@ -5,6 +5,7 @@ import { JobPermissions, JobState, Priority } from "../jobs/job.ts";
 import { DatasetName } from "../jobs/storage/dataset_store.ts";
 import { HPARAM_NAMES, HparamsPatch } from "../runtime/protocol/hparams.ts";
 import { HEALTH_PAYLOADS } from "../runtime/protocol/health.ts";
+import { ExportFormat } from "../runtime/protocol/export.ts";
 import { ReportRequest, ReportSplit } from "../runtime/protocol/report.ts";
 import { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import { GivenSelection } from "../runtime/protocol/selection.ts";
@@ -68,6 +69,14 @@ export const CONTROL_BODIES = {
       .describe("step; the newest checkpoint at or before it is where the recomputation begins"),
     to: count.optional().describe("last step that is compared"),
     take: count.optional().describe("take that both are of; the newest that has the last step"),
+  }),
+  export: z.strictObject({
+    selection: GivenSelection.default({ kind: "all" }),
+    split: ReportSplit.default("train"),
+    at,
+    report: count.optional().describe("a report of the job, in place of a checkpoint"),
+    format: ExportFormat.default("parquet"),
+    features: z.boolean().default(false).describe("the inputs of each sample too"),
   }),
   selection: z.strictObject({
     selection: GivenSelection,

@@ -1,7 +1,10 @@
+import type { ExportManifest } from "../../runtime/protocol/export.ts";
 import type { ReportRecord } from "../../runtime/protocol/report.ts";
 import type { InspectionDesk, Page } from "../control_plane.ts";
 import type { JobRegistry } from "../life/job_registry.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
+import { exportsOf } from "./exports.ts";
+import type { NumberedFolders } from "./numbered_folders.ts";
 import { type ReportRow, reportRows, type RowsQuery } from "./report_rows.ts";
 import { readRule, type StoredRule } from "./stored_selection.ts";
 import { ReportStore } from "./report_store.ts";
@@ -10,10 +13,12 @@ import { ReportStore } from "./report_store.ts";
 export class Inspection implements InspectionDesk {
   readonly #registry: JobRegistry;
   readonly #reports: ReportStore;
+  readonly #exports: NumberedFolders<ExportManifest>;
 
   constructor(deps: JobDeps, registry: JobRegistry) {
     this.#registry = registry;
     this.#reports = new ReportStore(deps.artifacts);
+    this.#exports = exportsOf(deps.artifacts);
   }
 
   async reports(job: string): Promise<ReportRecord[]> {
@@ -28,6 +33,17 @@ export class Inspection implements InspectionDesk {
 
   async rows(job: string, report: number, query: RowsQuery): Promise<Page<ReportRow>> {
     return await reportRows(this.#reports, await this.report(job, report), query);
+  }
+
+  async exports(job: string): Promise<ExportManifest[]> {
+    await this.#registry.load(job);
+    return await this.#exports.list(job);
+  }
+
+  async export(job: string, number: number): Promise<ExportManifest & { path: string }> {
+    await this.#registry.load(job);
+    const manifest = await this.#exports.get(job, number);
+    return { ...manifest, path: this.#exports.path(job, number, manifest.name) };
   }
 
   async selection(job: string, sha256: string): Promise<StoredRule> {

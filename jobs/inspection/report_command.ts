@@ -19,9 +19,10 @@ export function checkReport(job: LiveJob, { split, at }: Pick<Request, "split" |
 /** Scans a split; the answer is the report. */
 export async function report(
   job: LiveJob,
-  { command: _, at, ...request }: Request,
+  { at, split, of, training_mode, columns, embedding }: Request,
   signal?: AbortSignal,
 ): Promise<Outcome> {
+  const request = { split, of, training_mode, columns, embedding };
   const record = await scanReport(job, at, request, signal);
   return { applied_at_step: record.step, ...record };
 }

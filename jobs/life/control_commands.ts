@@ -8,6 +8,7 @@ import { CommandFailedError, NotFoundError } from "../errors.ts";
 import { type CheckpointRecord, ENDED, LIVE } from "../job.ts";
 import { changeConfig, checkHparams, hparamsOf, refusedHparam } from "./hparams.ts";
 import { checkHealth, isBeside } from "./health_command.ts";
+import { checkExport, exportSamples } from "../inspection/export_command.ts";
 import { checkSelect, select } from "../inspection/select_command.ts";
 import { checkReport, report } from "../inspection/report_command.ts";
 import type { LiveJob } from "./live_job.ts";
@@ -16,7 +17,10 @@ import { reset } from "./reset.ts";
 /** What a control call answers beside its receipt. */
 export type Outcome = { applied_at_step: number } & Record<string, unknown>;
 
-type RequestOf<C extends ControlRequest["command"]> = Extract<ControlRequest, { command: C }>;
+/** A control call; with the id of its receipt, which the command that it sends bears in the log. */
+export type ControlCall<C extends ControlRequest["command"] = ControlRequest["command"]> =
+  & Extract<ControlRequest, { command: C }>
+  & { id?: string };
 
 interface Control<C extends ControlRequest["command"]> {
   /** Throws what can be known before anything is done. Asked again when its turn comes. */
@@ -80,6 +84,10 @@ const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
     check: (job) => assertAllowed(job, "health"),
     run: checkHealth,
   },
+  export: {
+    check: checkExport,
+    run: exportSamples,
+  },
   selection: {
     check: checkSelect,
     run: select,
@@ -94,6 +102,7 @@ const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
 export const BESIDE: ReadonlySet<ControlRequest["command"]> = new Set([
   "report",
   "selection",
+  "export",
   "certificate",
 ]);
 
@@ -137,7 +146,7 @@ function controlOf(request: ControlRequest): Control<ControlRequest["command"]> 
 }
 
 /** Holds a job's training; with `release` its worker is let go. */
-export async function pause(job: LiveJob, request: RequestOf<"pause">): Promise<Outcome> {
+export async function pause(job: LiveJob, request: ControlCall<"pause">): Promise<Outcome> {
   if (job.state === "queued" || (job.state === "recovering" && job.attempt === null)) {
     job.withdraw();
     job.goTo("parked", "paused before its worker began", { goal: "parked" });

@@ -11,6 +11,7 @@ import { z } from "zod";
 import { BACKENDS } from "./backend_names.ts";
 import { CertifyPayload, type CertifyResult } from "./certificate.ts";
 import { HEALTH_PAYLOADS, type HealthReport } from "./health.ts";
+import { ExportPayload, type ExportResult } from "./export.ts";
 import { type HparamsChange, HparamsPatch, type WireHparams } from "./hparams.ts";
 import { ReportRequest, type ScanResult } from "./report.ts";
 import { BatchNormPolicy, GateRule } from "./merge_gate.ts";
@@ -40,6 +41,7 @@ export const COMMAND_PAYLOADS = {
   }),
   set_hparams: HparamsPatch,
   scan: ReportRequest.extend({ folder: z.string() }),
+  export_subset: ExportPayload,
   reset_session: z.strictObject({}),
   certify: CertifyPayload,
   dist_health: HEALTH_PAYLOADS.distribution,
@@ -67,6 +69,7 @@ export interface CommandResults {
   stop: Applied & { checkpoint: number | null };
   save_ckpt: Applied & { checkpoint: number };
   scan: Applied & ScanResult;
+  export_subset: Applied & ExportResult;
   load_ckpt: Applied & { checkpoint: number; step: number };
   test: Applied & TestResult;
   set_hparams: Applied & {

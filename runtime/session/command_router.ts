@@ -12,6 +12,7 @@ import { clipText } from "../protocol/clip_text.ts";
 import { CheckpointError } from "../checkpoints/checkpoint_error.ts";
 import { CommandError } from "./command_error.ts";
 import { certify } from "./handlers/certify.ts";
+import { exportSubset } from "./handlers/export_subset.ts";
 import { health } from "./handlers/health.ts";
 import { loadCkpt } from "./handlers/load_ckpt.ts";
 import { pause } from "./handlers/pause.ts";
@@ -43,6 +44,7 @@ const HANDLERS: { readonly [C in CommandName]: Handler<C> } = {
   test,
   set_hparams: setHparams,
   scan,
+  export_subset: exportSubset,
   reset_session: resetSession,
   certify,
   dist_health: health("distribution"),
@@ -111,6 +113,7 @@ export class CommandRouter {
 }
 
 function codeOf(error: unknown): string {
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC") return "no_space";
   if (error instanceof CommandError) return error.code;
   return error instanceof CheckpointError ? "checkpoint_unusable" : "command_failed";
 }
