@@ -80,8 +80,12 @@ Deno.test("cancel() ends a scan half-way, twice; its receipt says so and nothing
 Deno.test("cancel() refuses a command that is not a look", async () => {
   await using fixture = await SupervisorFixture.open({ trainingSlots: 1 });
   const id = await running(fixture);
-  const held = Promise.withResolvers<void>();
-  fixture.launcher.script.beforeStep = () => held.promise;
+  const [reached, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  fixture.launcher.script.beforeStep = () => {
+    reached.resolve();
+    return held.promise;
+  };
+  await reached.promise;
   const { command_id, receipt } = await fixture.jobs.command(
     id,
     { command: "pause", release: false },
