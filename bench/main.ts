@@ -9,6 +9,7 @@ import { dataLoading } from "./data_loading.ts";
 import { eventLog } from "./event_log.ts";
 import type { Figure, Subject } from "./figure.ts";
 import { firstStep } from "./first_step.ts";
+import { merging } from "./merging.ts";
 import { runnerOverhead } from "./runner_overhead.ts";
 import { serverMemory } from "./server_memory.ts";
 import { sse } from "./sse.ts";
@@ -22,6 +23,7 @@ const SUBJECTS: Record<string, Subject> = {
   sse,
   data_loading: dataLoading,
   event_log: eventLog,
+  merging,
   server_memory: serverMemory,
   tensorflow_step: tensorflowStep,
 };

@@ -44,5 +44,7 @@ export function dareMask(
   },
 ): Uint8Array {
   const random = keyedStream(seed, "merge", parent, tensor);
-  return Uint8Array.from({ length }, () => random.next() < drop_rate ? 0 : 1);
+  const mask = new Uint8Array(length);
+  for (let at = 0; at < length; at++) mask[at] = random.next() < drop_rate ? 0 : 1;
+  return mask;
 }

@@ -1,4 +1,6 @@
 const BINS = 2 ** 16;
+/** All bits but the sign. */
+const MAGNITUDE = 0x7fffffff;
 
 /**
  * The k-th largest magnitude among many float32 values, exactly, in two passes over them and no
@@ -10,21 +12,24 @@ const BINS = 2 ** 16;
  */
 export function magnitudeThreshold(parts: () => Iterable<Float32Array>, k: number): number {
   const upper = new Float64Array(BINS);
-  for (const part of parts()) for (const bits of magnitudeBits(part)) upper[bits >>> 16]!++;
+  for (const part of parts()) {
+    const bits = bitsOf(part);
+    for (let at = 0; at < bits.length; at++) upper[(bits[at]! & MAGNITUDE) >>> 16]!++;
+  }
   const [high, left] = fromTheTop(upper, k);
   const lower = new Float64Array(BINS);
   for (const part of parts()) {
-    for (const bits of magnitudeBits(part)) if (bits >>> 16 === high) lower[bits & 0xffff]!++;
+    const bits = bitsOf(part);
+    for (let at = 0; at < bits.length; at++) {
+      if ((bits[at]! & MAGNITUDE) >>> 16 === high) lower[bits[at]! & 0xffff]!++;
+    }
   }
   const [low] = fromTheTop(lower, left);
   return new Float32Array(new Uint32Array([(high << 16) | low]).buffer)[0]!;
 }
 
-/** Copies: the values' own signs stay. */
-function magnitudeBits(values: Float32Array): Uint32Array {
-  const bits = new Uint32Array(Float32Array.from(values).buffer);
-  for (let at = 0; at < bits.length; at++) bits[at]! &= 0x7fffffff;
-  return bits;
+function bitsOf({ buffer, byteOffset, length }: Float32Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, length);
 }
 
 /** The bin that holds the k-th from the top, and which of the bin's own it is. */

@@ -5,7 +5,7 @@ import { dare } from "./dare.ts";
 import { ema } from "./ema.ts";
 import { MergeError } from "./merge_error.ts";
 import { modelStock } from "./model_stock.ts";
-import { checkParents, type ModelWeights } from "./parents.ts";
+import { allFinite, checkParents, type ModelWeights } from "./parents.ts";
 import { slerp } from "./slerp.ts";
 import { swa } from "./swa.ts";
 import { taskArithmetic } from "./task_arithmetic.ts";
@@ -75,7 +75,7 @@ export function mergeWeights<S extends WeightStrategy>(
 /** Sums of task vectors can leave what float32 holds. */
 function checkMerged(merged: ModelWeights): void {
   for (const [key, { values }] of merged) {
-    if (!values.every(Number.isFinite)) throw new MergeError(`tensor ${key} comes out not finite`);
+    if (!allFinite(values)) throw new MergeError(`tensor ${key} comes out not finite`);
   }
 }
 

@@ -25,31 +25,45 @@ export function ties(
   const kept = Math.max(1, Math.floor(density * size));
   const thresholds = parents.map((parent) =>
     magnitudeThreshold(
-      () =>
-        keys.values().map((key) => {
-          const base = floatsOf(ancestor, key);
-          return floatsOf(parent, key).map((value, at) => value - base[at]!);
-        }),
+      () => keys.values().map((key) => difference(floatsOf(parent, key), floatsOf(ancestor, key))),
       kept,
     )
   );
-  return mapTensors(parents, (tensors, key) =>
-    floatsOf(ancestor, key).map((origin, at) => {
-      const trimmed = tensors.map((values, parent) => {
-        const learned = Math.fround(values[at]! - origin);
-        return Math.abs(learned) >= thresholds[parent]! ? learned : 0;
-      });
-      return origin + scale * electedMean(trimmed);
-    }));
+  return mapTensors(parents, (tensors, key) => {
+    const base = floatsOf(ancestor, key);
+    const trimmed = tensors.map((values, parent) =>
+      trim(difference(values, base), thresholds[parent]!)
+    );
+    const merged = new Float32Array(base.length);
+    for (let at = 0; at < merged.length; at++) {
+      merged[at] = base[at]! + scale * electedMean(trimmed, at);
+    }
+    return merged;
+  });
 }
 
-/** Mean of those that have the sign of their sum; 0 where the sum is 0. */
-function electedMean(values: readonly number[]): number {
-  const sign = Math.sign(values.reduce((sum, value) => sum + value, 0));
+function difference(values: Float32Array, base: Float32Array): Float32Array {
+  const learned = new Float32Array(values.length);
+  for (let at = 0; at < learned.length; at++) learned[at] = values[at]! - base[at]!;
+  return learned;
+}
+
+function trim(learned: Float32Array, threshold: number): Float32Array {
+  for (let at = 0; at < learned.length; at++) {
+    if (Math.abs(learned[at]!) < threshold) learned[at] = 0;
+  }
+  return learned;
+}
+
+/** Mean of the entries that have the sign of their sum; 0 where the sum is 0. */
+function electedMean(vectors: readonly Float32Array[], at: number): number {
+  let total = 0;
+  for (const vector of vectors) total += vector[at]!;
   let sum = 0;
   let count = 0;
-  for (const value of values) {
-    if (sign === 0 || Math.sign(value) !== sign) continue;
+  for (const vector of vectors) {
+    const value = vector[at]!;
+    if (value * total <= 0) continue;
     sum += value;
     count++;
   }

@@ -50,5 +50,5 @@ function combination(
     const share = shares[parent]!;
     for (let i = 0; i < sums.length; i++) sums[i]! += share * values[i]!;
   });
-  return Float32Array.from(sums);
+  return new Float32Array(sums);
 }
