@@ -2,6 +2,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ROOT } from "../fixtures/markdown.ts";
 import { ServerProcess } from "../fixtures/server_process.ts";
+import { tensorFlowForTests } from "../fixtures/tensorflow_library.ts";
+
+const installed = await tensorFlowForTests();
 
 /** A small job; each part may be replaced by one that is wrong. */
 function moduleWith(parts: Record<string, string> = {}): string {
@@ -143,7 +146,7 @@ interface Failure {
 }
 
 Deno.test("bad input: each fails its own job by the name of what is wrong", async (t) => {
-  await using server = await ServerProcess.start();
+  await using server = await ServerProcess.start("--backend=wasm");
   const sibling = await server.submit(moduleWith());
   for (const [name, { parts, config = {}, phase, says, step }] of Object.entries(FAULTS)) {
     await t.step(name, async () => {
@@ -195,6 +198,16 @@ Deno.test("bwrap that is missing: a server that requires it does not start, anot
   const { code, stderr } = await withoutBwrap(folder, "--sandbox=require").output();
   assertEquals(code !== 0, true);
   assertStringIncludes(new TextDecoder().decode(stderr), "the sandbox is required");
+
+  const native = ["--backend=tensorflow", `--tensorflow-dir=${installed?.folder}`];
+  if (installed !== null) {
+    const refused = await withoutBwrap(folder, "--sandbox=auto", ...native).output();
+    assertEquals(refused.code, 2);
+    assertStringIncludes(
+      new TextDecoder().decode(refused.stderr),
+      "tensorflow cannot be used: native code runs only inside bwrap",
+    );
+  }
 
   const server = withoutBwrap(folder, "--sandbox=auto").spawn();
   let said = "";

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import * as tf from "@tensorflow/tfjs";
 import { chooseBackend } from "../../runtime/backends/choose.ts";
 import { captureCheckpoint, saveCheckpoint } from "../../runtime/checkpoints/checkpoint.ts";
+import { openDataFolder } from "../../runtime/data/data_folder.ts";
 import { keyedStream } from "../../runtime/determinism/rng.ts";
 import { installSeededRandom } from "../../runtime/determinism/seeded_math_random.ts";
 import {
@@ -143,6 +144,25 @@ Deno.test("modelFiles() brings a saved model with its weights, from a folder too
     files,
   );
   assertEquals(weightsOf(run.handle.model as tf.LayersModel), weightsOf(live));
+});
+
+Deno.test("modelFiles() reads a model out of a dataset's folder", async () => {
+  await chooseBackend("cpu", 1);
+  const live = network(3);
+  const folder = await Deno.makeTempDir();
+  await Deno.mkdir(`${folder}/resnet`);
+  for (const [name, bytes] of Object.entries(await savedModel(live, "resnet/"))) {
+    await Deno.writeFile(`${folder}/${name}`, bytes);
+  }
+  const dataset = await openDataFolder(folder, "pretrained");
+  const model = await tf.loadLayersModel(modelFiles(dataset, "resnet/model.json"));
+  assertEquals(weightsOf(model), weightsOf(live));
+  const missing = await assertRejects(
+    () => tf.loadLayersModel(modelFiles(dataset, "vgg/model.json")),
+    Error,
+  );
+  assertStringIncludes(missing.message, 'pretrained has no file "vgg/model.json"');
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("modelFiles() names the file that is no model, is missing or is cut short", async () => {
