@@ -19,9 +19,13 @@ export type Precision = z.infer<typeof Precision>;
 
 /** Hyperparameters that a module declares itself, by name. */
 export const UserHparams = z.record(
-  z.string().regex(/^[A-Za-z_]\w{0,63}$/, "expected a name of letters, digits and _"),
+  z.string(),
   z.union([z.number(), z.boolean(), z.string().max(200)], "expected a number, a flag or a text"),
-).refine((hparams) => Object.keys(hparams).length <= 32, "expected at most 32 of them");
+).refine((hparams) => Object.keys(hparams).length <= 32, "expected at most 32 of them")
+  .refine(
+    (hparams) => Object.keys(hparams).every((name) => /^[A-Za-z_]\w{0,63}$/.test(name)),
+    "expected names of letters, digits and _",
+  );
 /** Hyperparameters that a module declares itself, by name. */
 export type UserHparams = z.infer<typeof UserHparams>;
 

@@ -73,6 +73,8 @@ export function exponential(
  * starts over with a period `restartFactor` times as long. Without `restarts` it stays at `minLr`.
  *
  * Source: Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts (2017).
+ *
+ * @throws {RangeError} for a period of no length, or a `restartFactor` below 1.
  */
 export function cosine(
   { period, warmup = 0, minLr = 0, restarts = false, restartFactor = 1, per = "step" }: {
@@ -84,6 +86,11 @@ export function cosine(
     per?: SchedulePer;
   },
 ): Schedule {
+  // Periods that shrink, or have no length, would be counted for ever.
+  if (!(period > 0)) throw new RangeError(`cosine: period: expected above 0, got ${period}`);
+  if (!(restartFactor >= 1)) {
+    throw new RangeError(`cosine: restartFactor: expected at least 1, got ${restartFactor}`);
+  }
   return {
     lrAt: (position) => {
       const { baseLr } = position;
