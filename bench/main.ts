@@ -13,6 +13,7 @@ import { merging } from "./merging.ts";
 import { runnerOverhead } from "./runner_overhead.ts";
 import { serverMemory } from "./server_memory.ts";
 import { sse } from "./sse.ts";
+import { telemetry } from "./telemetry.ts";
 import { tensorflowStep } from "./tensorflow_step.ts";
 
 const SUBJECTS: Record<string, Subject> = {
@@ -22,9 +23,10 @@ const SUBJECTS: Record<string, Subject> = {
   attached,
   sse,
   data_loading: dataLoading,
-  event_log: eventLog,
   merging,
+  event_log: eventLog,
   server_memory: serverMemory,
+  telemetry,
   tensorflow_step: tensorflowStep,
 };
 

@@ -37,6 +37,8 @@ const KINDS: Record<Key, "number" | "flag" | "json" | readonly string[]> = {
   enforceSamplerState: "flag",
   prefetch: "number",
   loaders: "number",
+  telemetry: "json",
+  telemetryEverySteps: "number",
   testAfter: "flag",
   pauseAfterTest: "flag",
   onNonFinite: NonFinitePolicy.options,

@@ -4,7 +4,7 @@ import type { FedBatch } from "../data/batch_feed.ts";
 import type { HealthFinding, HealthReport } from "../protocol/health.ts";
 import type { ModelHandle } from "../training/model_handle.ts";
 import { healthReport, judged } from "./health_report.ts";
-import { type WatchedLayer, watchLayers } from "./layer_outputs.ts";
+import { layersOf, LayerWatch, type WatchedLayer } from "../training/layer_outputs.ts";
 
 /** Thresholds, with their sources in docs/health.md. */
 export const ACTIVATION_LIMITS = {
@@ -84,6 +84,7 @@ export async function activations(
   batches: AsyncIterable<FedBatch>,
 ): Promise<HealthReport> {
   const tallies = new Map<string, LayerTally>();
+  const watched = layersOf(handle.model);
   let samples = 0;
   const tell = (layer: WatchedLayer, output: tf.Tensor) => {
     let tally = tallies.get(layer.name);
@@ -94,9 +95,11 @@ export async function activations(
   };
   for await (const { batch: { xs } } of batches) {
     tf.tidy(() => {
-      const predictions = watchLayers(handle.model, tell, () => handle.apply(xs, false));
+      using watch = new LayerWatch(watched);
+      watch.listener = tell;
+      const predictions = handle.apply(xs, false);
       samples += predictions.shape[0] ?? 1;
-      if (tallies.size === 0 || tallies.has(PREDICTIONS.name)) tell(PREDICTIONS, predictions);
+      if (watched.size === 0) tell(PREDICTIONS, predictions);
     });
   }
   const layers = [...tallies.values()].map((tally) => ({ tally, figures: tally.figures() }));

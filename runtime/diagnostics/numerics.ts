@@ -3,10 +3,10 @@ import { readValues } from "../backends/tensor_view.ts";
 import type { FedBatch } from "../data/batch_feed.ts";
 import type { TensorOrRecord } from "../job_definition.ts";
 import type { HealthFinding, HealthReport } from "../protocol/health.ts";
-import { batchGradients } from "../training/gradients.ts";
+import { type BatchGradients, batchGradients } from "../training/gradients.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 import { healthReport, judged } from "./health_report.ts";
-import { watchLayers } from "./layer_outputs.ts";
+import { layersOf, LayerWatch } from "../training/layer_outputs.ts";
 import { namedWeights } from "./named_weights.ts";
 
 /** Thresholds, with their sources in docs/health.md. */
@@ -45,11 +45,18 @@ export function numerics(run: TrainingRun, { drawn, batch }: FedBatch): HealthRe
   ];
   run.enterPhase("step", run.axisStep, 0);
   const told = new Set<string>();
-  const found = watchLayers(run.handle.model, ({ name }, output) => {
+  const watch = new LayerWatch(layersOf(run.handle.model));
+  watch.listener = ({ name }, output) => {
     if (told.has(name)) return;
     told.add(name);
     places.push(placeOf("output", name, output));
-  }, () => batchGradients(run, batch, drawn.indices));
+  };
+  let found: BatchGradients;
+  try {
+    found = batchGradients(run, batch, drawn.indices);
+  } finally {
+    watch[Symbol.dispose]();
+  }
   places.push(placeOf("loss", "loss", [found.loss]));
   const names = namedWeights(run.handle).filter(({ trainable }) => trainable);
   found.gradients.forEach((gradient, position) => {

@@ -15,7 +15,7 @@ export async function trialSteps(
 ): Promise<RecentSteps> {
   const { recent } = run;
   const own = run.recent = new RecentSteps();
-  run.config = { ...run.config, maxSteps: null, maxEpochs: Infinity };
+  run.config = { ...run.config, maxSteps: null, maxEpochs: Infinity, telemetry: [] };
   let left = steps;
   try {
     await trainLoop(run, {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { BACKENDS } from "./backend_names.ts";
+import { Telemetry } from "./telemetry.ts";
 import { renameKeys, toCamelCase, toSnakeCase } from "./naming.ts";
 import { ScheduleChoice } from "./schedule_spec.ts";
 
@@ -55,9 +56,9 @@ const fields = {
     .describe("largest absolute value of a gradient's element; null does not clip"),
   accumulateSteps: z.number().int().min(1).max(1_000_000)
     .describe("batches whose gradients make one step"),
-  modelArgs: ModelArgs.describe("arguments of the model's factory; the module's where absent"),
   backend: z.enum(BACKENDS)
     .describe("what it computes on; auto: as the server is set, the best of what is there"),
+  modelArgs: ModelArgs.describe("arguments of the model's factory; the module's where absent"),
   precision: Precision.describe("numbers that training computes in, where the backend has them"),
   lossScale: z.number().min(1).max(2 ** 126).nullable()
     .describe("factor of the loss while gradients are computed; null scales nothing"),
@@ -82,6 +83,10 @@ const fields = {
     .describe("training batches prepared ahead; never changes a result"),
   loaders: z.number().int().min(0).max(64)
     .describe("threads that make training batches; 0: the training thread, with the same result"),
+  telemetry: z.array(Telemetry).max(20)
+    .describe("figures that steps carry besides the usual ones; top_5 is one as well"),
+  telemetryEverySteps: z.number().int().min(1).max(1_000_000)
+    .describe("steps between those figures that cost something to take; null in between"),
   testAfter: z.boolean().describe("test on the test split when the budget is spent"),
   pauseAfterTest: z.boolean()
     .describe("pause after that test, until a resume completes the job or raises its budget"),
@@ -111,12 +116,12 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   gradClipNorm: null,
   gradClipValue: null,
   accumulateSteps: 1,
+  backend: "auto",
   modelArgs: {},
   precision: "float32",
   lossScale: null,
   lossScaleGrowth: 2,
   lossScaleBackoff: 0.5,
-  backend: "auto",
   lossScaleInterval: 2000,
   ckptEverySteps: 100,
   ckptKeep: 5,
@@ -126,6 +131,8 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   enforceSamplerState: true,
   prefetch: 2,
   loaders: 0,
+  telemetry: ["activation_zero_frac", "update_ratio", "data_wait", "memory", "gpu"],
+  telemetryEverySteps: 20,
   testAfter: false,
   pauseAfterTest: false,
   onNonFinite: "pause",

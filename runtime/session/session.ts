@@ -15,6 +15,7 @@ import { CommandRouter } from "./command_router.ts";
 import { finish } from "./finish.ts";
 import { PauseGate } from "./pause_gate.ts";
 import { PhaseError } from "./phase_error.ts";
+import { stepFields } from "./step_fields.ts";
 import { Replay } from "./replay.ts";
 
 /** What a session is made of. */
@@ -25,9 +26,9 @@ export interface SessionParts {
   run: TrainingRun;
   /** Looks on between two steps; absent where nobody does. */
   atBoundary?: () => Promise<void>;
-}
   /** Has the last word on the weights when the budget is spent; absent where nobody has. */
   onFinish?: () => Promise<"kept" | "fallback_best">;
+}
 
 /** How a session ended. `released`: the line closed, the job goes on in a later worker. */
 export type SessionEnd = "max_steps" | "max_epochs" | "callback" | "stopped" | "released";
@@ -213,22 +214,7 @@ export class Session {
     addToTotals(run.totals, report);
     const { loss, accuracy } = report;
     this.#newest = { ...this.#newest, loss, accuracy };
-    this.channel.emit("trainStep", {
-      ...report.figures,
-      step: run.step,
-      axis_step: run.axisStep,
-      epoch: run.epoch,
-      loss: report.loss,
-      val_loss: run.valLoss,
-      accuracy: report.accuracy,
-      lr: report.lr,
-      grad_norm: report.gradNorm,
-      weight_norm: report.weightNorm,
-      activation_zero_frac: null,
-      throughput: report.throughput,
-      mem_vram: null,
-      gpu_util: null,
-    });
+    this.channel.emit("trainStep", stepFields(run, report));
     if (!report.applied && !report.backedOff) await this.#onNonFinite(report);
     await this.#callbacks.run("onBatchEnd");
     if (this.#validatesAt(run.step)) await this.#validate();

@@ -27,7 +27,7 @@ export interface BatchGradients {
  * @param indices Positions of the batch's samples in the training split, for a loss that asks.
  */
 export function batchGradients(
-  { handle, loss, scaler }: TrainingRun,
+  { handle, loss, scaler, sample }: TrainingRun,
   batch: Batch,
   indices: Int32Array = new Int32Array(),
 ): BatchGradients {
@@ -48,6 +48,7 @@ export function batchGradients(
     weight: batchWeight(batch, samples),
     gradients,
   };
+  sample?.see(batch.ys, predictions!, loss.name);
   for (const tensor of [value, mean!, predictions!]) tensor.dispose();
   return result;
 }
@@ -60,8 +61,8 @@ export function sumGradients(parts: readonly BatchGradients[]): BatchGradients {
   const [only] = parts;
   if (parts.length === 1) return only!;
   const samples = parts.reduce((sum, part) => sum + part.samples, 0);
-  const weighted = (of: (part: BatchGradients) => number) =>
   const weight = parts.reduce((sum, part) => sum + part.weight, 0);
+  const weighted = (of: (part: BatchGradients) => number) =>
     parts.reduce((sum, part) => sum + of(part) * (part.weight / weight), 0);
   const gradients = only!.gradients.map((_, position) =>
     tf.tidy(() => {
@@ -80,7 +81,7 @@ export function sumGradients(parts: readonly BatchGradients[]): BatchGradients {
       ? null
       : counts.reduce<number>((sum, count) => sum + count!, 0),
     samples,
-    gradients,
     weight,
+    gradients,
   };
 }

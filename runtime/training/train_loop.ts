@@ -2,6 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { BatchFeed } from "../data/batch_feed.ts";
 import { customTrainStep } from "./custom_step.ts";
 import { type BatchGradients, batchGradients } from "./gradients.ts";
+import type { StepSample } from "../telemetry/step_sample.ts";
+import { StepTelemetry, type TelemetryFigures } from "../telemetry/step_telemetry.ts";
 import { l2Norm } from "./norms.ts";
 import { type StepOutcome, trainStep } from "./train_step.ts";
 import type { TrainingRun } from "./training_run.ts";
@@ -12,6 +14,8 @@ export interface StepReport extends StepOutcome {
   weightNorm: number;
   /** Samples a second, data included. */
   throughput: number;
+  /** What else was asked for; null where this step does not have it. */
+  telemetry: TelemetryFigures;
 }
 
 /** What happens at the batch boundary. */
@@ -34,6 +38,7 @@ export async function trainLoop(
   hooks: LoopHooks,
 ): Promise<"max_steps" | "max_epochs" | "left"> {
   using feed = new BatchFeed(run);
+  using telemetry = new StepTelemetry(run);
   while (true) {
     if (await hooks.gate() === "leave") return "left";
     const spent = run.spent;
@@ -42,7 +47,7 @@ export async function trainLoop(
     const opened = performance.now();
     await hooks.onStepBegin?.();
     const began = performance.now();
-    const { outcome, endsEpoch, waited } = await nextStep(run, feed);
+    const { outcome, endsEpoch, waited, sample } = await watchedStep(run, feed, telemetry);
     run.step++;
     const made = performance.now();
     run.recent.add({
@@ -56,7 +61,8 @@ export async function trainLoop(
 
     const weightNorm = l2Norm(run.handle.trainable);
     const throughput = outcome.samples * 1000 / (performance.now() - began);
-    await hooks.onStep({ ...outcome, weightNorm, throughput });
+    const figures = telemetry.figures(sample, waited / (made - began));
+    await hooks.onStep({ ...outcome, weightNorm, throughput, telemetry: figures });
     if (endsEpoch) {
       run.epoch++;
       await hooks.onEpochEnd();
@@ -72,6 +78,21 @@ interface MadeStep {
   endsEpoch: boolean;
   /** Time that it waited for data, in ms. */
   waited: number;
+}
+
+/** Makes a step, watched where it is one of those that telemetry samples. */
+async function watchedStep(
+  run: TrainingRun,
+  feed: BatchFeed,
+  telemetry: StepTelemetry,
+): Promise<MadeStep & { sample: StepSample | null }> {
+  using sample = telemetry.begin(run.step + 1);
+  run.sample = sample;
+  try {
+    return { ...await nextStep(run, feed), sample };
+  } finally {
+    run.sample = null;
+  }
 }
 
 /** Fetches what a step takes and makes it: the module's own step, or the built-in one. */

@@ -19,6 +19,7 @@ import type { ModelHandle } from "./model_handle.ts";
 import { namedSchedule } from "./named_schedule.ts";
 import type { Schedule, ScheduleState } from "./schedules.ts";
 import type { RunState } from "./run_state.ts";
+import type { StepSample } from "../telemetry/step_sample.ts";
 import { RecentSteps } from "../telemetry/recent_steps.ts";
 
 /** The splits of a job. */
@@ -46,9 +47,9 @@ export interface TrainingParts {
   steps: CustomSteps;
   /** Told of points of training; what they remember is part of the run's state. */
   callbacks: readonly Callback[];
-  /** What the module's functions are given. */
   /** What the module places samples by; absent: nothing of its own. */
   embedding?: Embedding | undefined;
+  /** What the module's functions are given. */
   ctx: JobContext;
 }
 
@@ -79,8 +80,8 @@ export class TrainingRun {
   readonly metrics: Metrics;
   readonly steps: CustomSteps;
   readonly callbacks: readonly Callback[];
-  readonly ctx: JobContext;
   readonly embedding: Embedding | null;
+  readonly ctx: JobContext;
   readonly scaler: LossScaler;
   config: JobConfig;
   optimizer: tf.Optimizer;
@@ -97,6 +98,8 @@ export class TrainingRun {
   /** Positions in the training split that this run draws from; null for all. */
   indices: Int32Array | null = null;
   sampler: Sampler;
+  /** What the step that is being made is watched for, where it is: no part of the state. */
+  sample: StepSample | null = null;
   /** What the newest steps cost: no part of the state. */
   recent = new RecentSteps();
   readonly #random: SeededRandom;
@@ -118,10 +121,10 @@ export class TrainingRun {
     this.metrics = parts.metrics;
     this.steps = parts.steps;
     this.callbacks = parts.callbacks;
+    this.embedding = parts.embedding ?? null;
     this.ctx = parts.ctx;
     this.baseLr = parts.config.lr ?? learningRateOf(parts.optimizer);
     setLearningRate(this.optimizer, this.baseLr);
-    this.embedding = parts.embedding ?? null;
     const { momentum } = parts.config;
     if (momentum !== null && momentumOf(this.optimizer) !== null) {
       setMomentum(this.optimizer, momentum);

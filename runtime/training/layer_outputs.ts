@@ -19,28 +19,33 @@ export type OnLayerOutput = (layer: WatchedLayer, output: tf.Tensor) => void;
 const PASSING = new Set(["InputLayer", "Flatten", "Reshape", "Dropout", "Permute", "Masking"]);
 
 /**
- * Runs `work` and tells of each layer's outputs meanwhile; a shared layer is told of each time it
- * is used. The outputs are the model's: read them at once. A model without layers tells nothing.
+ * Tells its listener, while there is one, of each output of some layers; a shared layer is told of
+ * each time it is used. The outputs are the model's: read them at once.
  */
-export function watchLayers<T>(model: Model, onOutput: OnLayerOutput, work: () => T): T {
-  const watched = layersOf(model);
-  try {
-    for (const [layer, described] of watched) {
-      // An own property goes before the class's method, and is gone again when it is deleted.
-      const call = layer.call.bind(layer);
+export class LayerWatch implements Disposable {
+  listener: OnLayerOutput | null = null;
+  readonly #calls = new Map<tf.layers.Layer, tf.layers.Layer["call"]>();
+
+  constructor(layers: ReadonlyMap<tf.layers.Layer, WatchedLayer>) {
+    for (const [layer, described] of layers) {
+      const { call } = layer;
+      this.#calls.set(layer, call);
       layer.call = (inputs, kwargs) => {
-        const outputs = call(inputs, kwargs);
-        for (const output of [outputs].flat()) onOutput(described, output);
+        const outputs = call.call(layer, inputs, kwargs);
+        if (this.listener === null) return outputs;
+        for (const output of [outputs].flat()) this.listener(described, output);
         return outputs;
       };
     }
-    return work();
-  } finally {
-    for (const layer of watched.keys()) delete (layer as { call?: unknown }).call;
+  }
+
+  [Symbol.dispose](): void {
+    // Put back, not deleted: an object that lost a property is slow ever after.
+    for (const [layer, call] of this.#calls) layer.call = call;
   }
 }
 
-/** The layers of a model that compute something, those of nested models among them. */
+/** The layers of a model that compute something, those of nested models too; none without layers. */
 export function layersOf(model: Model): Map<tf.layers.Layer, WatchedLayer> {
   const layers = new Map<tf.layers.Layer, WatchedLayer>();
   if (!(model instanceof tf.LayersModel)) return layers;
