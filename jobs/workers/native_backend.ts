@@ -1,5 +1,6 @@
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
 import type { LaunchRequest } from "./launcher.ts";
+import { type Gpu, readGpus } from "./nvidia_smi.ts";
 import type { Isolation, SandboxMode } from "./sandbox.ts";
 import {
   findTensorFlow,
@@ -11,17 +12,21 @@ import {
 export interface NativeBackend {
   library: InstalledLibrary | null;
   reason: string;
+  /** GPUs that the library computes on; absent: it computes on the processor. */
+  gpus?: readonly Gpu[];
 }
 
 /**
  * Decides whether workers compute with TensorFlow's own library. Native code is not held by Deno's
  * permissions: it runs inside bubblewrap, or where the operator trusts it in so many words.
+ * A library for GPUs is none where there is no GPU: nobody gets the processor who expects one.
  * @param folder Where the library is looked for; undefined: it is not wanted.
  */
 export async function findNativeBackend(
   folder: string | null | undefined,
   mode: SandboxMode,
   isolation: Isolation,
+  gpusHere: () => Promise<Gpu[]> = readGpus,
 ): Promise<NativeBackend> {
   if (folder === undefined) return { library: null, reason: "it was not looked for" };
   if (isolation.kind !== "bwrap+deno" && mode !== "trust-native") {
@@ -31,7 +36,11 @@ export async function findNativeBackend(
   }
   try {
     const library = await findTensorFlow(folder);
-    return { library, reason: `TensorFlow ${library.version} is in ${library.folder}` };
+    const reason = `TensorFlow ${library.version} is in ${library.folder}`;
+    if (!library.gpu) return { library, reason };
+    const gpus = await gpusHere();
+    if (gpus.length > 0) return { library, reason, gpus };
+    return { library: null, reason: `${reason} for NVIDIA's GPUs, and nvidia-smi lists none` };
   } catch (error) {
     if (!(error instanceof TensorFlowMissingError)) throw error;
     return { library: null, reason: error.message };

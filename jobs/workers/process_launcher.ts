@@ -8,6 +8,8 @@ import {
   sealDenoCache,
   transpiledFolder,
 } from "./deno_cache.ts";
+import { type Devices, takeDevices } from "./devices.ts";
+import { GpuPool } from "./gpu_pool.ts";
 import { IsolatedProcess } from "./isolated_process.ts";
 import type {
   LaunchedWorker,
@@ -17,6 +19,7 @@ import type {
   WorkerProcess,
 } from "./launcher.ts";
 import { findNativeBackend, type NativeBackend, nativeFor } from "./native_backend.ts";
+import { readGpus } from "./nvidia_smi.ts";
 import { denoArguments, readablePaths, type WorkerPolicy } from "./permissions.ts";
 import { isRunning, processTree, signalProcesses, waitUntilGone } from "./process_tree.ts";
 import {
@@ -29,13 +32,10 @@ import {
 import { TextTail } from "./text_tail.ts";
 import { StdioTrainerLink } from "./trainer_link.ts";
 import { warmJob } from "./warm_job.ts";
-import { findWebGpu, gpuEnvironment, type WebGpuAccess, webGpuFor } from "./webgpu_adapter.ts";
+import { findWebGpu, type WebGpuAccess, webGpuFor } from "./webgpu_adapter.ts";
 
 /** Ms within which a process that was killed must be gone. */
 const REAP_MS = 10_000;
-
-/** TensorFlow in a worker logs warnings and worse. */
-const NATIVE_ENVIRONMENT = { TF_CPP_MIN_LOG_LEVEL: "2" };
 
 /** What TensorFlow logs before it has read its log level: at level I, and a line that announces it. */
 const NATIVE_NOTICE = /^(I\d{4} |WARNING: All log messages before absl::InitializeLog\(\))/;
@@ -64,6 +64,8 @@ export interface ProcessLauncherOptions {
   tensorflowDir?: string | null;
   /** Which GPU is looked for: hardware by `auto`, any by `webgpu`. Absent: none. */
   webgpu?: "auto" | "webgpu";
+  /** Training workers at once on one GPU, where TensorFlow computes on GPUs; 1 when absent. */
+  gpuShare?: number;
   /** Told when the cache could not be warmed. */
   onColdCache?: (error: unknown) => void;
   /** The program of a worker; `runtime/worker.ts` unless a test has one of its own. */
@@ -100,6 +102,7 @@ export class ProcessLauncher implements Launcher {
   readonly webgpu: WebGpuAccess;
   readonly #options: ProcessLauncherOptions;
   readonly #entry: string;
+  readonly #gpus: GpuPool;
   /** Settles when a first process has filled the cache: later ones start in a fraction of the time. */
   readonly warmed: Promise<void>;
 
@@ -115,6 +118,7 @@ export class ProcessLauncher implements Launcher {
     this.isolation = isolation;
     this.native = native;
     this.webgpu = webgpu;
+    this.#gpus = new GpuPool(readGpus, options.gpuShare ?? 1);
     this.warmed = this.#warm();
   }
 
@@ -139,15 +143,18 @@ export class ProcessLauncher implements Launcher {
 
   async #launch(request: LaunchRequest, sandboxed: boolean): Promise<LaunchedWorker> {
     const { context, memoryBytes, timeoutMs } = request;
-    const { library, reason } = nativeFor(request, this.native);
-    const gpu = webGpuFor(context, { library, reason }, this.webgpu);
+    const { native, webgpu } = this;
+    let devices: Devices | undefined;
     let child: Deno.ChildProcess;
     try {
       await Deno.mkdir(context.checkpoint_dir, { recursive: true });
-      child = await this.#spawn(request, sandboxed);
+      devices = await takeDevices(request, { native, webgpu, gpus: this.#gpus });
+      child = await this.#spawn(request, devices, sandboxed);
     } catch (error) {
+      devices?.lease?.release();
       return failedLaunch(context, error);
     }
+    const { library, lease, told } = devices;
     const errors = new TextTail(40, 8 * 1024);
     const link = new StdioTrainerLink({
       token: context.token,
@@ -159,24 +166,25 @@ export class ProcessLauncher implements Launcher {
       ...(library === null ? {} : { isNotice: (line) => NATIVE_NOTICE.test(line) }),
     });
     const worker = new IsolatedProcess(child, link, errors, { memoryBytes, timeoutMs });
+    worker.exited.then(() => lease?.release());
     try {
       await request.onProcess?.(worker.process);
     } catch (error) {
       await worker.stop("launch_failed", 0);
       throw error;
     }
-    const tensorflow = { library: library?.path ?? null, reason };
-    const webgpu = { adapter: gpu?.adapter ?? null, reason: this.webgpu.reason };
-    link.writeLine(JSON.stringify({ ...context, tensorflow, webgpu } satisfies LaunchContext));
+    link.writeLine(JSON.stringify({ ...context, ...told } satisfies LaunchContext));
     return worker;
   }
 
-  async #spawn(request: LaunchRequest, sandboxed: boolean): Promise<Deno.ChildProcess> {
+  async #spawn(
+    request: LaunchRequest,
+    { library, env: deviceEnv, nodes }: Devices,
+    sandboxed: boolean,
+  ): Promise<Deno.ChildProcess> {
     const { context, jobDir, memoryBytes, permissions = { read: [], net: [] } } = request;
     const { projectRoot, denoDir } = this.#options;
     const scratch = await transpiledFolder(denoDir, dirname(jobDir));
-    const { library: native } = nativeFor(request, this.native);
-    const gpu = webGpuFor(context, { library: native, reason: "" }, this.webgpu);
     const policy: WorkerPolicy = {
       projectRoot,
       entry: this.#entry,
@@ -186,29 +194,28 @@ export class ProcessLauncher implements Launcher {
       granted: permissions.read,
       net: permissions.net,
       heapBytes: memoryBytes,
-      ...(native === null ? {} : { nativeLibrary: native.path }),
+      ...(library === null ? {} : { nativeLibrary: library.path }),
     };
     const deno = Deno.execPath();
     const env = {
       DENO_DIR: denoDir,
       DENO_NO_UPDATE_CHECK: "1",
       NO_COLOR: "1",
-      ...(native === null ? {} : NATIVE_ENVIRONMENT),
-      ...(gpu === null ? {} : gpuEnvironment()),
+      ...deviceEnv,
     };
     const view: SandboxView = {
       readable: [
         deno,
         denoDir,
         ...readablePaths(policy),
-        ...native === null ? [] : [native.folder],
+        ...library === null ? [] : [library.folder],
       ],
       writable: [policy.checkpointDir],
       scratch: [scratch],
       env,
       workingDir: jobDir,
       network: permissions.net.length > 0,
-      devices: gpu?.devices ?? [],
+      devices: nodes,
     };
     const run = [deno, ...denoArguments(policy)];
     const [program, ...args] = sandboxed ? ["bwrap", ...bwrapArguments(view), ...run] : run;

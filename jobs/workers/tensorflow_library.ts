@@ -17,6 +17,8 @@ export const LibraryRecord = z.strictObject({
   })).min(1),
   /** Where the files came from, for people. */
   source: z.string(),
+  /** It computes on NVIDIA's GPUs, and on nothing else here. */
+  gpu: z.boolean().optional(),
 });
 /** What a folder of TensorFlow's library holds. */
 export type LibraryRecord = z.infer<typeof LibraryRecord>;
@@ -26,6 +28,8 @@ export interface InstalledLibrary {
   folder: string;
   path: string;
   version: string;
+  /** It is to compute on a GPU. */
+  gpu?: true;
 }
 
 /** The library cannot be used; the message says why and what helps. */
@@ -72,7 +76,12 @@ export async function findTensorFlow(folder: string | null): Promise<InstalledLi
     );
   }
   const real: string = await Deno.realPath(folder);
-  return { folder: real, path: join(real, record.library), version: record.version };
+  return {
+    folder: real,
+    path: join(real, record.library),
+    version: record.version,
+    ...(record.gpu ? { gpu: true } : {}),
+  };
 }
 
 /** What the folder says it holds; null when there is no such folder, or it says nothing. */

@@ -30,7 +30,7 @@ const NOT_LOOKED_FOR: TensorFlowLibrary = { library: null, reason: "no library w
 /**
  * Makes the wanted backend the one of TensorFlow.js, after it passed the self-test. Where wasm
  * cannot be used, cpu takes its place and `reason` says so; tensorflow and webgpu, when they were
- * asked for, are never replaced.
+ * asked for, are never replaced, nor is tensorflow that was given a GPU.
  *
  * @param threads Threads the job was given. wasm and cpu use one, so that sums repeat.
  * @param webgpu Absent: `auto` leaves GPUs alone.
@@ -50,8 +50,9 @@ export async function chooseBackend(
   if (wanted !== "wasm") {
     const native = await startFirst(nativeCandidates(wanted, threads, tensorflow, webgpu));
     if (native.chosen !== null) return native.chosen;
-    if (wanted !== "auto") throw new Error(native.faults.join("; "));
     const faults = native.faults.join("; ");
+    // Whoever was given a GPU waits for its speed: a slower backend in its place would be no favour.
+    if (wanted !== "auto" || tensorflow.gpu !== undefined) throw new Error(faults);
     why = native.expected
       ? `takes the place of ${native.expected}. FALLBACK: ${faults}`
       : `is the fastest here (${faults})`;
@@ -110,20 +111,21 @@ async function startFirst(candidates: readonly Candidate[]) {
 
 async function startNative(
   wanted: LaunchContext["backend"],
-  { library, reason }: TensorFlowLibrary,
+  { library, reason, gpu }: TensorFlowLibrary,
   threads: number,
 ): Promise<ChosenBackend> {
   if (library === null) throw new Error(reason);
   // Loaded only where it is used: it brings 155 kernels.
   const { startTensorFlow } = await import("./tensorflow/start.ts");
-  const version = startTensorFlow(library, threads);
+  const version = startTensorFlow(library, threads, gpu?.fraction ?? null);
   selfTest();
   const why = wanted === "tensorflow" ? "was asked for" : "is there";
+  const on = gpu === undefined ? "" : ` on ${gpu.name}`;
   return {
     name: "tensorflow",
-    reason: `tensorflow ${version} ${why}; ${threads} ${threads === 1 ? "thread" : "threads"}`,
-    // Several threads share out a sum as they come by.
-    determinism: threads === 1 ? "same_machine" : "none",
+    reason: `tensorflow ${version}${on} ${why}; ${threads} ${threads === 1 ? "thread" : "threads"}`,
+    // Several threads share out a sum as they come by, and so does a GPU.
+    determinism: threads === 1 && gpu === undefined ? "same_machine" : "none",
     version,
   };
 }

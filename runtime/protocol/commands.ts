@@ -173,7 +173,12 @@ export const LaunchContext = z.strictObject({
   dataset_hash: z.string().nullable(),
   backend: z.enum(BACKENDS),
   /** The library that `tensorflow` computes with, or why there is none; absent: none was looked for. */
-  tensorflow: z.strictObject({ library: z.string().nullable(), reason: z.string() }).optional(),
+  tensorflow: z.strictObject({
+    library: z.string().nullable(),
+    reason: z.string(),
+    /** The GPU that this attempt was given, and the share of its memory; absent: the processor. */
+    gpu: z.strictObject({ name: z.string(), fraction: z.number().gt(0).max(1) }).optional(),
+  }).optional(),
   /** The GPU that `webgpu` computes on, or why there is none; absent: none was looked for. */
   webgpu: z.strictObject({ adapter: z.string().nullable(), reason: z.string() }).optional(),
   threads: z.number().int().min(1),

@@ -15,17 +15,22 @@ const NAME = "tensorflow";
  *
  * @param library Path of `libtensorflow_cc.so.2` or `libtensorflow.so.2`.
  * @param threads Threads that one operation may use.
+ * @param gpuFraction Share of the memory of the GPU that this process was given; null: none.
  * @returns The version of TensorFlow.
  * @throws {TensorFlowLibraryError} when the library cannot be used.
  * @throws {TensorFlowError} when it is TensorFlow, and cannot be started.
  */
-export function startTensorFlow(library: string, threads: number): string {
+export function startTensorFlow(
+  library: string,
+  threads: number,
+  gpuFraction: number | null = null,
+): string {
   const running = tf.findBackend(NAME) as NodeJSKernelBackend | null;
   if (running !== null) {
     tf.setBackend(NAME);
     return running.binding.TF_Version;
   }
-  const binding = createBinding(openLibrary(library), threads);
+  const binding = createBinding(openLibrary(library), threads, gpuFraction);
   restoreNodeUtil();
   // The class declares the whole addon; training asks for no more of it than there is here.
   const addon = binding as unknown as NodeJSKernelBackend["binding"];
