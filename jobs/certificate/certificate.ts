@@ -30,8 +30,8 @@ export async function certify(
 }
 
 /** Checkpoints whose files are no longer what was saved. */
-async function alteredOf(job: LiveJob, { checkpoints }: Stretch): Promise<number[]> {
-  const altered: number[] = [];
+async function alteredOf(job: LiveJob, { checkpoints, damaged }: Stretch): Promise<number[]> {
+  const altered = [...damaged];
   for (const record of checkpoints) {
     if (!await job.deps.artifacts.verify(record)) altered.push(record.checkpoint);
   }

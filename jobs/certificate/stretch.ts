@@ -24,6 +24,8 @@ export interface Stretch {
   commands: CertifyPayload["commands"];
   /** Checkpoints that were saved on the way. */
   checkpoints: CheckpointRecord[];
+  /** It would have begun at these, whose files are no longer what was saved. */
+  damaged: number[];
   /** Attempts that trained these steps. */
   attempts: Set<number>;
 }
@@ -43,7 +45,7 @@ const AT_ONCE = 500;
 export async function stretchOf(job: LiveJob, range: CertificateRange): Promise<Stretch> {
   await job.deps.log.durable();
   const { take, to } = lastStepOf(job, range);
-  const point = await startOf(job, take, to, range.from);
+  const { point, damaged } = await startOf(job, take, to, range.from);
   const { step: from } = point.record;
   const { steps, attempts } = await stepsOf(job, take, from, to);
   const { log } = job.deps;
@@ -53,8 +55,19 @@ export async function stretchOf(job: LiveJob, range: CertificateRange): Promise<
     .filter(({ applied_at_step: at }) => at < to);
   const checkpoints = [...job.record.checkpoints.values()]
     .filter((record) => record.take === take && record.step > from && record.step <= to)
+    .filter((record) => !isOfOtherWeights(job, record))
     .sort((a, b) => a.checkpoint - b.checkpoint);
-  return { point, take, to, steps, commands, checkpoints, attempts };
+  return { point, damaged, take, to, steps, commands, checkpoints, attempts };
+}
+
+/** Whether a gate at the end of training had put a parent's weights in place before it was saved. */
+function isOfOtherWeights(
+  { deps: { log }, id }: LiveJob,
+  { seq, step }: CheckpointRecord,
+): boolean {
+  const gate = log.newest(id, ["merge_gate"]);
+  if (gate === null || gate.seq > seq || gate.step !== step || step === 0) return false;
+  return (JSON.parse(gate.data) as { outcome?: unknown }).outcome === "fallback_best";
 }
 
 /** The take, and its step `to`; its last one, unless that is named. */
@@ -83,7 +96,7 @@ async function startOf(
   take: number,
   to: number,
   from: number | undefined,
-): Promise<RestorePoint> {
+): Promise<Pick<Stretch, "point" | "damaged">> {
   const { deps: { log, artifacts }, id, record } = job;
   if (from !== undefined && from >= to) {
     throw new UnprocessableError("from", `from: step ${from} is not before step ${to}`);
@@ -96,7 +109,11 @@ async function startOf(
     .sort((a, b) =>
       from === undefined ? a.record.step - b.record.step : b.record.step - a.record.step
     );
-  for (const point of within) if (await artifacts.verify(point.record)) return point;
+  const unsound: number[] = [];
+  for (const point of within) {
+    if (await artifacts.verify(point.record)) return { point, damaged: unsound };
+    unsound.push(point.record.checkpoint);
+  }
   if (within[0] !== undefined) throw damaged(within[0].record);
   const kept = points.map(({ record: { step } }) => step).sort((a, b) => a - b).join(", ") ||
     "none";

@@ -1,9 +1,9 @@
-import { captureCheckpoint, loadCheckpoint } from "../checkpoints/checkpoint.ts";
+import { captureCheckpoint, CheckpointError, loadCheckpoint } from "../checkpoints/checkpoint.ts";
 import type { TrainerChannel } from "../protocol/channel.ts";
 import type { CertifyPayload, CertifyResult } from "../protocol/certificate.ts";
 import type { TrainerEvents } from "../protocol/events.ts";
 import type { TrainingRun } from "../training/training_run.ts";
-import { compareCheckpoint } from "./compare_checkpoint.ts";
+import { compareCheckpoint, type TensorDifference } from "./compare_checkpoint.ts";
 
 const FIGURES = ["loss", "lr", "accuracy"] as const;
 
@@ -70,10 +70,20 @@ export class Witness {
     for (const { checkpoint, path } of due) {
       this.#result.compared.push(checkpoint);
       if (this.#result.tensor !== null) continue;
-      const difference = compareCheckpoint(await loadCheckpoint(path, null), this.#snapshot());
+      const difference = await this.#compare(path);
       if (difference !== null) this.#result.tensor = { step, checkpoint, ...difference };
     }
     this.#tellProgress(step);
+  }
+
+  /** A file that cannot be read differs as a whole. */
+  async #compare(path: string): Promise<TensorDifference | null> {
+    try {
+      return compareCheckpoint(await loadCheckpoint(path, null), this.#snapshot());
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      return { tensor: "file", element: null, saved: error.message, recomputed: null };
+    }
   }
 
   #compareStep({ step, loss, lr, accuracy }: TrainerEvents["trainStep"]): void {

@@ -107,6 +107,11 @@ Deno.test("a certificate is identical for an honest run, and names what was tamp
     assertEquals([certificate["result"], certificate["take"]], ["identical", 1]);
     assertEquals([certificate["from"], certificate["steps"]], [0, rewoundFrom]);
   });
+  await t.step("its progress is told", async () => {
+    const path = `/jobs/${job.id}/events?types=progress&follow=false`;
+    const told = await Array.fromAsync(server.events(path), ({ data }) => data["task"]);
+    assert(told.filter((task) => task === "certificate").length >= 4);
+  });
   await t.step("nothing that it trains reaches the log", async () => {
     assertEquals(await job.logged(), logged);
   });
@@ -155,4 +160,41 @@ Deno.test("a certificate is identical for an honest run, and names what was tamp
     assertEquals(first, { step: changed, field: "loss", logged: 0.125 });
     assert(recomputed !== 0.125);
   });
+
+  await server.terminate();
+  const path = `checkpoints/1/${String(number).padStart(6, "0")}.safetensors`;
+  await Deno.truncate(join(job.folder, path), 1_000);
+  await server.start();
+  await t.step(
+    "a file that was cut short is named, and the rest compared all the same",
+    async () => {
+      const certificate = await job.ask("certificate");
+      const { checkpoint, tensor } = certificate["first_tensor"] as Answer;
+      assertEquals([checkpoint, tensor], [number, "file"]);
+      assertEquals(certificate["altered"], [number]);
+      assert(Number(certificate["steps"]) > 0);
+    },
+  );
+
+  await server.terminate();
+  const db = new DatabaseSync(join(server.dataDir, "events.sqlite3"));
+  db.exec(`UPDATE event SET data = json_set(data, '$.runtime.tfjs', '0.1')
+    WHERE json_extract(data, '$.type') = 'session_started'`);
+  db.close();
+  await server.start();
+  await t.step("refused where another version made the steps", async () => {
+    const refused = await job.ask("certificate", {}, "POST", 422);
+    assertEquals(refused["code"], "runtime_changed");
+    assert(String(refused["detail"]).includes("tfjs 0.1"));
+  });
+});
+
+Deno.test("a certificate is refused, with what is kept, where the ring dropped every beginning", async () => {
+  await using server = await ServerProcess.start();
+  const id = await server.submit(SPIRALS, { max_epochs: 10, ckpt_every_steps: null, ckpt_keep: 1 });
+  await server.state(id, "completed");
+  const path = `/jobs/${id}/certificate`;
+  const { status, body } = await server.call("POST", path, {});
+  assertEquals([status, body["type"]], [409, "/problems/conflict"]);
+  assert(String(body["detail"]).includes("is kept"));
 });

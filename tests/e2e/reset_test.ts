@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { attachedJob, AttachedRun, freePort } from "../fixtures/attached_run.ts";
 import { ServerProcess } from "../fixtures/server_process.ts";
 
+const MODULE = fromFileUrl(new URL("../fixtures/attached_module.ts", import.meta.url));
 const SPIRALS = await Deno.readTextFile(new URL("../fixtures/spirals.ts", import.meta.url));
 
 type Answer = Record<string, unknown>;
@@ -85,4 +87,42 @@ Deno.test("a reset brings a script's run back to its start, where it stands", as
   await run.result();
   const series = await losses(server, job);
   assertEquals(series.get(2)!.slice(1, 21), series.get(1)!.slice(1, 21));
+});
+
+Deno.test("a reset begins a fork anew, on the samples that it was made for", async () => {
+  await using server = await ServerProcess.start();
+  const parent = await server.submit(SPIRALS, { max_epochs: 100_000, max_steps: 60 });
+  await server.state(parent, "completed");
+  const { body } = await server.call("POST", `/jobs/${parent}/fork`, {
+    selection: { kind: "hardest", n: 64 },
+    config: { max_steps: 30, max_epochs: 100_000 },
+    lr_mul: 0.5,
+  });
+  const fork = String(body["id"]);
+  await server.state(fork, "completed");
+  await ask(server, fork, "reset");
+  await ask(server, fork, "resume");
+  await server.event(`/jobs/${fork}/events?types=finalizeRun`, ({ data }) => data["take"] === 2);
+  const series = await losses(server, fork);
+  assertEquals(series.get(2)?.length, 31);
+  assertEquals(series.get(2), series.get(1));
+});
+
+Deno.test("a script that gave its module is certified by a worker of the server's", async () => {
+  const port = freePort();
+  await using server = await ServerProcess.start(
+    "--dashboard-port",
+    String(port),
+    "--backend",
+    "cpu",
+  );
+  const files = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${files}/numbers.txt`, "1,2,3,4,5,6,7,8");
+    await using run = await AttachedRun.start({ port, files, backend: "cpu" }, MODULE);
+    const { job } = await run.result();
+    assertEquals((await ask(server, job!, "certificate"))["result"], "identical");
+  } finally {
+    await Deno.remove(files, { recursive: true });
+  }
 });
