@@ -45,19 +45,22 @@ export async function customTrainStep(
   const lr = run.scheduleLr();
   const { handle: { model }, ctx, scaler } = run;
   const { optimizer, optimizers } = optimizersIn(run);
+  const skipped = scaler.figures["skipped_steps"] ?? 0;
   const figures = await figuresOf(
     "trainStep",
     () => trainStep({ model, optimizer, optimizers, scaler, batch, ctx }),
   );
   const { loss = null, accuracy = null, ...figuresOfItsOwn } = figures;
+  // Then the loss may have overflowed by its scale as well.
+  const backedOff = (scaler.figures["skipped_steps"] ?? 0) > skipped;
   return {
     loss,
     accuracy,
     gradNorm: null,
     samples: samplesOf(batch),
     lr,
-    applied: loss === null || Number.isFinite(loss),
-    backedOff: false,
+    applied: !backedOff && (loss === null || Number.isFinite(loss)),
+    backedOff,
     figures: { ...figuresOfItsOwn, ...scaler.figures },
   };
 }

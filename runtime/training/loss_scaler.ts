@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { readValues } from "../backends/tensor_view.ts";
 import type { JobConfig } from "../protocol/job_config.ts";
 import { l2Norm } from "./norms.ts";
 
@@ -19,6 +20,8 @@ export interface ScalerState {
 export interface StepScaler {
   /** The loss to derive: its mean, times the scale. */
   scale(loss: tf.Tensor): tf.Scalar;
+  /** The loss itself out of what `scale` made of it, before `step` has moved the scale. */
+  lossOf(scaled: tf.Scalar): number;
   /**
    * Takes the scale out of the gradients again, disposes them and updates the optimizer.
    * @returns False when a gradient was not finite: the weights stay, and the scale backs off.
@@ -54,6 +57,10 @@ export class LossScaler implements StepScaler {
   scale(loss: tf.Tensor): tf.Scalar {
     const mean: tf.Scalar = loss.rank === 0 ? loss as tf.Scalar : tf.mean(loss);
     return this.#state === null ? mean : tf.mul(mean, this.#state.scale);
+  }
+
+  lossOf(scaled: tf.Scalar): number {
+    return readValues(scaled)[0]! / (this.#state?.scale ?? 1);
   }
 
   /** Gradients without the scale, by position; those that were given are disposed. */

@@ -15,6 +15,8 @@ import { launchContext, WorkerProcess } from "../fixtures/worker_process.ts";
 
 const LINEAR = fromFileUrl(new URL("../fixtures/linear.ts", import.meta.url));
 
+const SCALED_STEP = fromFileUrl(new URL("../fixtures/scaled_step.ts", import.meta.url));
+
 /** So large that the gradients of the linear job overflow float32. */
 const TOO_LARGE = 2 ** 126;
 
@@ -154,6 +156,31 @@ Deno.test("a run whose loss scale falls and grows goes on to the bit after a kil
   assertEquals((await second.ended()).code, 0);
   assertEquals(told(second), expected.slice(savedAt));
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a trainStep of one's own that scales its loss skips what overflows, and is not paused", async () => {
+  const folder = await Deno.makeTempDir();
+  const train = async (config: Record<string, unknown>) => {
+    const budget = { max_epochs: 100, max_steps: 30 };
+    const wire = { ...budget, batch_size: 4, lr: 0.01, data_order_policy: "user", ...config };
+    const worker = new WorkerProcess(launchContext(SCALED_STEP, folder, { config: wire }));
+    assertEquals((await worker.ended()).code, 0);
+    assertEquals([worker.all("paused"), worker.all("error")], [[], []]);
+    return worker.all("trainStep");
+  };
+  const [plain, scaled, huge] = [
+    await train({}),
+    await train({ loss_scale: 2 ** 16 }),
+    await train({ loss_scale: TOO_LARGE }),
+  ];
+  await Deno.remove(folder, { recursive: true });
+  const losses = (steps: typeof plain) => steps.map(({ loss }) => loss);
+  assertEquals(losses(scaled), losses(plain));
+  assertEquals(plain[0]!.loss_scale, undefined);
+  const skipped = huge.at(-1)!.skipped_steps!;
+  assert(skipped > 0);
+  assertEquals(huge.slice(0, skipped).map(({ applied }) => applied), Array(skipped).fill(0));
+  assertEquals(losses(huge.slice(skipped)), losses(plain.slice(0, 30 - skipped)));
 });
 
 Deno.test("config refuses a loss scale that is none, by its name", () => {
