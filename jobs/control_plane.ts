@@ -9,6 +9,8 @@ import type { ExportFormat, ExportManifest } from "../runtime/protocol/export.ts
 import type { ReportRecord, ReportRequest } from "../runtime/protocol/report.ts";
 import type { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import type { GivenSelection } from "../runtime/protocol/selection.ts";
+import type { Comparison, CompareQuery } from "./inspection/compare_reports.ts";
+import type { History, HistoryQuery } from "./inspection/sample_history.ts";
 import type { SelectionPlace } from "./inspection/report_for.ts";
 import type { StoredRule } from "./inspection/stored_selection.ts";
 import type { ReportRow, RowsQuery } from "./inspection/report_rows.ts";
@@ -140,6 +142,15 @@ export interface InspectionDesk {
   reports(job: string): Promise<ReportRecord[]>;
   report(job: string, report: number): Promise<ReportRecord>;
   rows(job: string, report: number, query: RowsQuery): Promise<Page<ReportRow>>;
+  /** How samples moved over the job's reports. */
+  history(job: string, query: HistoryQuery): Promise<History>;
+  /** Two reports of the same samples, of one job or of two. */
+  compare(
+    job: string,
+    report: number,
+    other: { job: string; report: number },
+    query: CompareQuery,
+  ): Promise<Comparison>;
   /** Newest first. */
   exports(job: string): Promise<ExportManifest[]>;
   export(job: string, number: number): Promise<ExportManifest & { path: string }>;

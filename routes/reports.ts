@@ -5,7 +5,7 @@ import type { ReportRecord } from "../runtime/protocol/report.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { parseQuery } from "./parse.ts";
 import { sendFile } from "./send_file.ts";
-import { ReportRowsQuery } from "./schemas.ts";
+import { CompareQuery, HistoryQuery, ReportRowsQuery } from "./schemas.ts";
 
 /** What was found out about a job's samples: reports, selections, exports. */
 export function reportRoutes({ jobs }: AppDeps): Hono {
@@ -14,6 +14,18 @@ export function reportRoutes({ jobs }: AppDeps): Hono {
     .get("/jobs/:id/reports", async (c) => {
       const items = (await inspection.reports(c.req.param("id"))).map(reportView);
       return c.json({ items, next_cursor: null });
+    })
+    .get("/jobs/:id/reports/:report/compare", async (c) => {
+      const { id: job, report } = c.req.param();
+      const { with: other, job: otherJob = job, cursor, ...page } = parseQuery(c, CompareQuery);
+      const compared = { job: otherJob, report: other };
+      const query = { ...page, cursor: cursor?.toString() };
+      return c.json(await inspection.compare(job, numberOf(report), compared, query));
+    })
+    .get("/jobs/:id/history", async (c) => {
+      const { cursor, ...query } = parseQuery(c, HistoryQuery);
+      const page = { ...query, cursor: cursor?.toString() };
+      return c.json(await inspection.history(c.req.param("id"), page));
     })
     .get("/jobs/:id/exports", async (c) => {
       const items = (await inspection.exports(c.req.param("id"))).map(exportView);

@@ -6,7 +6,7 @@ import { DatasetName } from "../jobs/storage/dataset_store.ts";
 import { HPARAM_NAMES, HparamsPatch } from "../runtime/protocol/hparams.ts";
 import { HEALTH_PAYLOADS } from "../runtime/protocol/health.ts";
 import { ExportFormat } from "../runtime/protocol/export.ts";
-import { ReportRequest, ReportSplit } from "../runtime/protocol/report.ts";
+import { IndexBase, ReportRequest, ReportSplit } from "../runtime/protocol/report.ts";
 import { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import { GivenSelection } from "../runtime/protocol/selection.ts";
 
@@ -175,6 +175,25 @@ export const MetricsQuery = z.strictObject({
 });
 
 /** Which rows of a report. */
+/** Which samples' history. */
+export const HistoryQuery = z.strictObject({
+  split: ReportSplit.default("train"),
+  of: IndexBase.default("parent"),
+  shape: TrajectoryShape.optional().describe("only trajectories of this shape"),
+  sort: z.string().default("index").describe("a figure; -forgetting has the largest first"),
+  limit: wholeText(1, 1_000).default(100),
+  cursor: wholeText(0, Number.MAX_SAFE_INTEGER).optional(),
+});
+
+/** Which report another is compared with. */
+export const CompareQuery = z.strictObject({
+  with: wholeText(1, 999_999).describe("number of the other report"),
+  job: z.string().optional().describe("the job that it is of; the one in the path when absent"),
+  sort: z.enum(["change", "-change"]).default("-change"),
+  limit: wholeText(1, 1_000).default(100),
+  cursor: wholeText(0, Number.MAX_SAFE_INTEGER).optional(),
+});
+
 export const ReportRowsQuery = z.strictObject({
   sort: z.string().default("index").describe("a column; -loss has the largest first"),
   limit: wholeText(1, 1_000).default(100),

@@ -3,6 +3,8 @@ import type { ReportRecord } from "../../runtime/protocol/report.ts";
 import type { InspectionDesk, Page } from "../control_plane.ts";
 import type { JobRegistry } from "../life/job_registry.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
+import { type CompareQuery, compareReports, type Comparison } from "./compare_reports.ts";
+import { type History, type HistoryQuery, sampleHistory } from "./sample_history.ts";
 import { exportsOf } from "./exports.ts";
 import type { NumberedFolders } from "./numbered_folders.ts";
 import { type ReportRow, reportRows, type RowsQuery } from "./report_rows.ts";
@@ -33,6 +35,26 @@ export class Inspection implements InspectionDesk {
 
   async rows(job: string, report: number, query: RowsQuery): Promise<Page<ReportRow>> {
     return await reportRows(this.#reports, await this.report(job, report), query);
+  }
+
+  async history(job: string, query: HistoryQuery): Promise<History> {
+    await this.#registry.load(job);
+    return await sampleHistory(this.#reports, job, query);
+  }
+
+  async compare(
+    job: string,
+    report: number,
+    other: { job: string; report: number },
+    query: CompareQuery,
+  ): Promise<Comparison> {
+    const a = await this.report(job, report);
+    return await compareReports(
+      this.#reports,
+      a,
+      await this.report(other.job, other.report),
+      query,
+    );
   }
 
   async exports(job: string): Promise<ExportManifest[]> {
