@@ -5,6 +5,7 @@ import { installSeededRandom } from "./determinism/seeded_math_random.ts";
 import { openStdioChannel, type TrainerChannel } from "./protocol/channel.ts";
 import { clipText } from "./protocol/clip_text.ts";
 import type { LaunchContext } from "./protocol/commands.ts";
+import { announceRestored } from "./session/announce_hparams.ts";
 import { distill } from "./session/distill.ts";
 import { buildOptimizer } from "./session/build_optimizer.ts";
 import { loadJob } from "./session/load_job.ts";
@@ -67,7 +68,8 @@ async function work(
   });
   attempt.session = session;
   channel.emit("session_started", startedFields(job, backend, context));
-  if (context.start.from !== "checkpoint") await session.trySave("start");
+  if (context.start.from === "checkpoint") announceRestored(session, context.config);
+  else await session.trySave("start");
   await PhaseError.in("train", () => session.serving ? session.serve() : session.train());
 }
 

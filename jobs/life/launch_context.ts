@@ -104,7 +104,8 @@ function firstConfig({ log }: Deps, manifest: JobManifest): Record<string, unkno
 /** The hyperparameters that a job began with, of those that may be changed live. */
 export function firstHparams(deps: Deps, manifest: JobManifest): Record<string, unknown> {
   const config = firstConfig(deps, manifest);
-  return Object.fromEntries(HPARAM_NAMES.map((name) => [name, config[name] ?? null]));
+  const told = HPARAM_NAMES.filter((name) => config[name] !== undefined);
+  return Object.fromEntries(told.map((name) => [name, config[name]]));
 }
 
 /** Numbers go on where the log ends, whatever the ring has dropped. */

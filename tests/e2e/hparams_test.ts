@@ -81,7 +81,7 @@ Deno.test("hparams of a live job refuse what is wrong, by the name of the field"
 
 Deno.test("hparams changed live survive the server's death, and the job's rest", async (t) => {
   await using server = await ServerProcess.start();
-  const job = await submit(server, { max_epochs: 1_000_000, max_steps: 2_500 });
+  const job = await submit(server, { max_epochs: 1_000_000, max_steps: 2_500, ckpt_keep: 1_000 });
   await atStep(server, job, 30);
   const { status, body } = await server.call("PATCH", `/jobs/${job}/hparams`, CHANGE);
   assertEquals(status, 200, JSON.stringify(body));
@@ -127,6 +127,21 @@ Deno.test("hparams changed live survive the server's death, and the job's rest",
     const hparams = same.body["hparams"] as Record<string, unknown>;
     assertEquals([hparams["momentum"], hparams["batch_size"]], [0.25, 24]);
     assertEquals(hparams["hparams"], { temperature: 2, smooth: false });
+  });
+  await t.step("a rewind while it is parked takes the changes back, and says so", async () => {
+    const rewound = await server.call("POST", `/jobs/${job}/rewind`, { checkpoint });
+    assertEquals(rewound.status, 200, JSON.stringify(rewound.body));
+    await server.call("POST", `/jobs/${job}/resume`);
+    const told = await server.event(
+      `/jobs/${job}/events?types=hparams_changed`,
+      ({ data }) => data["take"] === 2,
+    );
+    assertEquals([told.data["momentum"], told.data["batch_size"]], [0.9, 32]);
+    const { body: manifest } = await server.call("GET", `/jobs/${job}`);
+    const config = manifest["config"] as Record<string, unknown>;
+    assertEquals([config["momentum"], config["batch_size"], config["lr"]], [0.9, 32, 0.05]);
+    assertEquals([config["schedule"], manifest["steps_per_epoch"]], ["module", 8]);
+    await server.call("POST", `/jobs/${job}/stop`);
   });
   await t.step("the chart has a marker that says from what to what", async () => {
     const response = await fetch(`${server.url}/fragments/jobs/${job}/markers`);
