@@ -8,6 +8,7 @@ import { HEALTH_PAYLOADS } from "../runtime/protocol/health.ts";
 import { ExportFormat } from "../runtime/protocol/export.ts";
 import { IndexBase, ReportRequest, ReportSplit } from "../runtime/protocol/report.ts";
 import { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
+import { TrajectoryShape } from "../runtime/protocol/trajectory.ts";
 import { GivenSelection } from "../runtime/protocol/selection.ts";
 
 const label = z.string().max(200).optional();
