@@ -57,8 +57,8 @@ async function work(
   const { distillation } = context;
   const onFinish = distillation === undefined || context.goal === "serve"
     ? undefined
-    : await PhaseError.in("start", () => distill(job, distillation, ports));
-  await PhaseError.in("start", () => startRun(job.run, context.start, ports));
+    : await PhaseError.in("start", () => distill(job, distillation, ports, context.slices));
+  await PhaseError.in("start", () => startRun(job.run, context, ports));
   const session = new Session({
     context,
     channel,

@@ -1,6 +1,6 @@
 import type { EventType, ServerEvents, TrainerEvents } from "../../runtime/protocol/events.ts";
 import { HPARAM_NAMES, type WireHparams } from "../../runtime/protocol/hparams.ts";
-import { GateResult, MANIFEST_ROWS } from "../../runtime/protocol/merge_gate.ts";
+import { forManifest, GateResult } from "../../runtime/protocol/merge_gate.ts";
 import type { LoggedEvent } from "../events/event_log.ts";
 import { foldValidation, forgetBeyond } from "./validation_figures.ts";
 import { type CheckpointRecord, ENDED, type JobFigures, type JobManifest } from "../job.ts";
@@ -80,11 +80,7 @@ const FOLDS: { readonly [T in EventType]?: Fold<T> } = {
     const val = foldValidation(metrics.val ?? {}, validation);
     return { metrics: { last, best: better ? best : metrics.best, val } };
   },
-  merge_gate: (_, judged) => {
-    const { table, ...gate } = GateResult.parse(judged);
-    const fits = table !== null && table.length <= MANIFEST_ROWS;
-    return { gate: { ...gate, table: fits ? table : null } };
-  },
+  merge_gate: (_, judged) => ({ gate: forManifest(GateResult.parse(judged)) }),
   test_complete: countTest,
   auto_test_complete: countTest,
 };

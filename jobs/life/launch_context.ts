@@ -5,6 +5,7 @@ import { JobConfig } from "../../runtime/protocol/job_config.ts";
 import { Selection } from "../../runtime/protocol/selection.ts";
 import { newToken } from "../job_id.ts";
 import type { CheckpointRecord, JobManifest, StoredSelection } from "../job.ts";
+import { mergeSlices } from "./merge_slices.ts";
 import type { RecoveryPlan } from "./recovery.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 
@@ -53,6 +54,7 @@ export async function launchContext(
     next_checkpoint: nextCheckpoint(deps, manifest.id),
     start: await startOf(deps, manifest, plan),
     ...await distillationOf(deps, manifest),
+    ...await mergeSlices(deps, manifest),
     origin_step: manifest.origin.step,
     replay: { until_step: plan.range.untilStep, commands: plan.commands },
     goal,

@@ -219,6 +219,15 @@ export const LaunchContext = z.strictObject({
   ]),
   /** Whose student the job is, on every attempt of a merge by distillation. */
       /** Whether to spend the parents' steps otherwise too, and compare. */
+  /** Of a merge: which of the held-out samples are each parent's own. */
+  slices: z.array(z.strictObject({
+    job: z.string(),
+    selection: Selection,
+    /** How many samples the parent's were picked from. */
+    picked_from: z.number().int().min(1),
+    /** The checkpoint at which they were. */
+    origin: CheckpointReference,
+  })).optional(),
       control: z.boolean(),
   distillation: z.strictObject({
     teachers: z.array(CheckpointReference).min(2),

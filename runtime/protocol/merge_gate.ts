@@ -35,8 +35,9 @@ export const GateRow = z.object({
   checkpoint: count.nullable(),
   /** Statistics of batch normalization: the model's own, or recalculated; null without any. */
   batch_norm: z.enum(["own", "recalculate", "average"]).nullable(),
-  /** `gate` or `val`, or `slice`: the training samples of the parent in `slice`. */
+  /** The split: `gate` or `val`, or `train` for what a parent has trained on. */
   on: name,
+  /** The parent whose selection picked these samples of it; null: all of the split. */
   slice: name.nullable(),
   samples: count,
   /** Mean over the samples. */
@@ -69,15 +70,22 @@ export const GateResult = z.object({
     job: name,
     checkpoint: count,
     barrier: figure,
-    losses: z.array(figure),
-  })),
+    losses: z.array(figure).max(100),
+  })).max(64),
   /** What a reader must know of these figures. */
-  notes: z.array(z.string().max(1_000)),
+  notes: z.array(z.string().max(1_000)).max(1_000),
   /** Null where it is too long for a manifest; the `merge_gate` event has it. */
-  table: z.array(GateRow).nullable(),
+  table: z.array(GateRow).max(50_000).nullable(),
 });
 /** What a gate found. */
 export type GateResult = z.infer<typeof GateResult>;
 
-/** Rows that a manifest holds itself; KV values stop at 64 KiB. */
-export const MANIFEST_ROWS = 60;
+/** What a manifest holds itself of a gate, since KV values stop at 64 KiB: the event has it all. */
+const MANIFEST_CHARACTERS = 24 * 1024;
+const MANIFEST_NOTES = 20;
+
+/** A result as a manifest holds it: a table that is long is left to the event. */
+export function forManifest({ table, notes, ...result }: GateResult): GateResult {
+  const fits = JSON.stringify(table).length <= MANIFEST_CHARACTERS;
+  return { ...result, notes: notes.slice(0, MANIFEST_NOTES), table: fits ? table : null };
+}

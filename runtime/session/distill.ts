@@ -9,6 +9,7 @@ import { MERGE_STRATEGIES } from "../protocol/merge_strategy.ts";
 import { modelHandle } from "../training/model_handle.ts";
 import { buildModel } from "../training/model_source.ts";
 import type { LoadedJob } from "./load_job.ts";
+import type { MergeSlice } from "./held_out_slices.ts";
 import { judgeMerge, type MergeParent, settle } from "./merge_gate.ts";
 import { inTurns, type StartPorts } from "./start_merge.ts";
 
@@ -26,6 +27,7 @@ export async function distill(
   { definition, run }: LoadedJob,
   { teachers, ancestor, params, gate }: NonNullable<LaunchContext["distillation"]>,
   ports: StartPorts,
+  slices: readonly MergeSlice[] = [],
 ): Promise<JudgeStudent> {
   if (run.steps.trainStep !== undefined) {
     throw new MergeError(
@@ -57,6 +59,7 @@ export async function distill(
       statistics: "own",
       parents,
       ancestor: ancestor && await read(ancestor),
+      slices,
       controls: [],
       notes: [],
       onProgress: (done, total) => ports.progress("gate", done, total),

@@ -6,6 +6,7 @@ import type { ModelWeights } from "../merging/parents.ts";
 import type { CheckpointReference } from "../protocol/commands.ts";
 import type { GateResult, GateRule } from "../protocol/merge_gate.ts";
 import type { TrainingRun } from "../training/training_run.ts";
+import { heldOutSlices, type MergeSlice } from "./held_out_slices.ts";
 import { PhaseError } from "./phase_error.ts";
 import type { StartPorts } from "./start_merge.ts";
 
@@ -23,6 +24,8 @@ export interface MergeToJudge {
   statistics: NonNullable<GateModel["batch_norm"]>;
   parents: readonly MergeParent[];
   ancestor: MergeParent | null;
+  /** What the parents' selections were. */
+  slices: readonly MergeSlice[];
   /** Models beside them, as a control. */
   controls: readonly GateModel[];
   notes: readonly string[];
@@ -61,6 +64,7 @@ export async function judgeMerge(
     weights: loaded.weights(),
   });
   const controls = [...merge.controls];
+  const counterparts = await heldOutSlices(run, held, merge.slices);
   if (ancestor !== null && !parents.some(({ reference }) => same(reference, ancestor.reference))) {
     controls.push(as("ancestor", ancestor, "own"));
   }
@@ -84,9 +88,10 @@ export async function judgeMerge(
     controls,
     sets: [
       { on: held, slice: null, samples: { dataset: run.data[held]!, indices: null } },
+      ...counterparts.sets,
       ...slicesOf(run, parents),
     ],
-    notes: held === "gate" ? notes : [VAL_NOTE, ...notes],
+    notes: [...held === "gate" ? [] : [VAL_NOTE], ...notes, ...counterparts.notes],
     seed: run.config.seed,
     onProgress: merge.onProgress,
   });
@@ -105,7 +110,7 @@ const VAL_NOTE =
 function slicesOf(run: TrainingRun, parents: readonly MergeParent[]): GateSet[] {
   const byJob = new Map(parents.map(({ reference, loaded }) => [reference.job, loaded.indices]));
   return [...byJob].flatMap(([slice, indices]) =>
-    indices === null ? [] : [{ on: "slice", slice, samples: { dataset: run.data.train, indices } }]
+    indices === null ? [] : [{ on: "train", slice, samples: { dataset: run.data.train, indices } }]
   );
 }
 

@@ -1,3 +1,4 @@
+import type { Dataset } from "../data/dataset.ts";
 import { keyedStream } from "../determinism/rng.ts";
 import { clusterPoints } from "../inspection/clusters.ts";
 import { embedderOf } from "../inspection/embedder.ts";
@@ -23,17 +24,25 @@ export async function selectSamples(
   const base = selection.of === "all" ? null : run.indices;
   if (selection.kind === "all") return base;
   run.enterPhase("selection", run.axisStep);
-  const picked = resolveSelection(selection, await tableOf(run, selection, base, progress));
+  const picked = resolveSelection(
+    selection,
+    await sampleTable(run, selection, { dataset: run.data.train, indices: base }, progress),
+  );
   return base === null ? picked : picked.map((position) => base[position]!);
 }
 
-async function tableOf(
+/**
+ * What a selection needs to know of samples, at the model as it is.
+ *
+ * @param samples Positions in the dataset; null for all of it.
+ */
+export async function sampleTable(
   run: TrainingRun,
   selection: Selection,
-  indices: Int32Array | null,
+  { dataset, indices }: { dataset: Dataset; indices: Int32Array | null },
   progress: (done: number, total: number) => void,
 ): Promise<SampleTable> {
-  const { handle, loss, config, data: { train: dataset } } = run;
+  const { handle, loss, config } = run;
   const count = indices?.length ?? dataset.length;
   const needed = columnsNeeded(selection);
   const table: SampleTable = { count };

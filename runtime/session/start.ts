@@ -18,7 +18,7 @@ type StartFrom<F extends Start["from"]> = Extract<Start, { from: F }>;
 /** Puts a fresh run where its launch says it starts. */
 export async function startRun(
   run: TrainingRun,
-  start: Start,
+  { start, slices }: Pick<LaunchContext, "start" | "slices">,
   ports: StartPorts,
 ): Promise<void> {
   switch (start.from) {
@@ -29,7 +29,7 @@ export async function startRun(
     case "fork":
       return await startFork(run, start, (...far) => ports.progress("scan", ...far));
     case "merge":
-      return await startMerge(run, start, ports);
+      return await startMerge(run, start, ports, slices);
   }
 }
 

@@ -10,6 +10,7 @@ import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 import { combine, type Combined, type Ingredients } from "./combine.ts";
 import { type Controls, trainControls } from "./merge_control.ts";
+import type { MergeSlice } from "./held_out_slices.ts";
 import { judgeMerge, type MergeParent, settle } from "./merge_gate.ts";
 
 type MergeStart = Extract<LaunchContext["start"], { from: "merge" }>;
@@ -36,6 +37,7 @@ export async function startMerge(
   run: TrainingRun,
   start: MergeStart,
   ports: StartPorts,
+  slices: readonly MergeSlice[] = [],
 ): Promise<void> {
   const parents: MergeParent[] = [];
   for (const reference of start.checkpoints) parents.push(await read(reference));
@@ -58,7 +60,7 @@ export async function startMerge(
   const combined = await combine(run, start, ingredients);
   assignWeights(
     run.handle,
-    await gated(run, start, { ...ingredients, ...combined, controls, ports }),
+    await gated(run, start, { ...ingredients, ...combined, controls, slices, ports }),
   );
   const state = RunState.parse(path.state);
   run.originStep = start.origin_step;
@@ -77,10 +79,10 @@ export async function startMerge(
 async function gated(
   run: TrainingRun,
   { gate, strategy }: MergeStart,
-  { parents, ancestor, candidates, weights: merged, notes, controls, ports }:
+  { parents, ancestor, candidates, weights: merged, notes, controls, slices, ports }:
     & Ingredients
     & Combined
-    & { controls: Controls; ports: StartPorts },
+    & { controls: Controls; slices: readonly MergeSlice[]; ports: StartPorts },
 ): Promise<ModelWeights> {
   // A student is judged when it has learned.
   if (gate === null || strategy === "distillation") return merged;
@@ -90,6 +92,7 @@ async function gated(
     statistics: candidates.policy,
     parents,
     ancestor,
+    slices,
     controls: controls.models,
     notes: [...notes, ...controls.notes],
     onProgress: (done, total) => ports.progress("gate", done, total),

@@ -32,9 +32,17 @@ Deno.test("merges are judged against their parents, over HTTP", async (t) => {
     const manifest = await server.state(merged, "parked");
     const gate = manifest["gate"] as GateResult;
     assertEquals([gate.split, gate.samples, gate.outcome], ["gate", 180, "kept"]);
-    const models = gate.table!.filter(({ on }) => on === "gate").map(({ model }) => model);
+    const models = gate.table!.filter(({ slice }) => slice === null).map(({ model }) => model);
     assertEquals(models, ["child", "parent", "parent", "ancestor", "parent", "parent"]);
-    assertEquals([...new Set(gate.table!.map(({ slice }) => slice))], [null, easy, hard]);
+    const sets = new Map(gate.table!.map(({ on, slice, samples }) => [`${on} ${slice}`, samples]));
+    // Half of the 180 held out are as easy as what the one trained on, half as hard.
+    assertEquals([...sets], [
+      ["gate null", 180],
+      [`gate ${easy}`, 90],
+      [`gate ${hard}`, 90],
+      [`train ${easy}`, 150],
+      [`train ${hard}`, 150],
+    ]);
     const { ancestor } = manifest["spawn"] as { ancestor: { job: string } };
     assertEquals(ancestor.job, base);
     const path = `/jobs/${merged}/events?types=merge_gate`;

@@ -9,6 +9,8 @@ import type { ModelWeights } from "../../runtime/merging/parents.ts";
 import { pathBarrier } from "../../runtime/merging/path_barrier.ts";
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
 import { GateResult } from "../../runtime/protocol/merge_gate.ts";
+import type { Selection } from "../../runtime/protocol/selection.ts";
+import { heldOutSlices } from "../../runtime/session/held_out_slices.ts";
 import { PhaseError } from "../../runtime/session/phase_error.ts";
 import { startMerge, type StartPorts } from "../../runtime/session/start_merge.ts";
 import { evaluate } from "../../runtime/training/evaluate.ts";
@@ -98,7 +100,7 @@ Deno.test("judge() accepts what is better, rejects what is worse, and says when 
       controls: [],
       sets: [
         { on: "gate", slice: null, samples },
-        { on: "slice", slice: "p1", samples: { dataset: run.data.train, indices: range(5, 45) } },
+        { on: "train", slice: "p1", samples: { dataset: run.data.train, indices: range(5, 45) } },
       ],
       notes: [],
       seed: 1,
@@ -118,9 +120,9 @@ Deno.test("judge() accepts what is better, rejects what is worse, and says when 
     ["child", "gate", 180],
     ["p0", "gate", 180],
     ["p1", "gate", 180],
-    ["child", "slice", 40],
-    ["p0", "slice", 40],
-    ["p1", "slice", 40],
+    ["child", "train", 40],
+    ["p0", "train", 40],
+    ["p1", "train", 40],
   ]);
   assertEquals(better.table![0]!.advantage, null);
   const { loss, accuracy, advantage } = better.table![2]!;
@@ -277,4 +279,30 @@ Deno.test("startMerge() with a control trains the ancestor on, and plain forks, 
     sampler: null,
     axis_step: 0,
   });
+});
+
+Deno.test("heldOutSlices() asks the held-out split by each parent's rule, where it was picked", async () => {
+  await using bench = await MergeBench.open();
+  const { run } = bench;
+  await bench.train(30);
+  const origin = await bench.save("origin");
+  const { losses } = await new Candidates(run, range(0, 300), "average", breathe)
+    .scores(captureWeights(run.handle), { dataset: run.data.gate!, indices: null });
+  await bench.train(90);
+  const slice = (job: string, selection: Selection) => ({
+    job,
+    selection,
+    origin,
+    picked_from: 300,
+  });
+  const { sets, notes } = await heldOutSlices(run, "gate", [
+    slice("hard", { kind: "hardest", n: 50 }),
+    slice("none", { kind: "region", from: 1e6 }),
+    slice("second", { kind: "label", labels: [1] }),
+  ]);
+  assertEquals(sets.map(({ on, slice: of }) => [on, of]), [["gate", "hard"], ["gate", "second"]]);
+  const hardest = [...losses.keys()].sort((a, b) => losses[b]! - losses[a]!).slice(0, 30);
+  assertEquals([...sets[0]!.samples.indices!], hardest.sort((a, b) => a - b));
+  assertEquals(notes.length, 1);
+  assert(notes[0]!.startsWith("the selection of none has no counterpart on gate"));
 });
