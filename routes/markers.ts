@@ -35,6 +35,7 @@ export const MARKED_TYPES = [
   "resumed",
   "checkpoint_saved",
   "checkpoint_loaded",
+  "session_reset",
   "hparams_changed",
   "test_complete",
   "auto_test_complete",
@@ -44,11 +45,17 @@ export const MARKED_TYPES = [
 
 type Told = Pick<Marker, "kind" | "text" | "href">;
 
+/** Pauses that nobody asked for. */
+const PAUSES: Record<string, string> = {
+  non_finite: "paused: the loss is not finite",
+  test: "paused after the test",
+};
+
 /** What each type says; exhaustive, so that a new one asks for words. */
 const TELLING: Record<(typeof MARKED_TYPES)[number], (data: Fields) => Told> = {
   paused: (data) => ({
     kind: "pause",
-    text: data["reason"] === "non_finite" ? "paused: the loss is not finite" : "paused",
+    text: PAUSES[String(data["reason"])] ?? "paused",
     href: "?tab=commands",
   }),
   resumed: () => ({ kind: "resume", text: "resumed", href: "?tab=commands" }),
@@ -62,6 +69,7 @@ const TELLING: Record<(typeof MARKED_TYPES)[number], (data: Fields) => Told> = {
     text: `rewound to checkpoint ${number(data, "checkpoint")}`,
     href: `?tab=checkpoints#checkpoint-${number(data, "checkpoint")}`,
   }),
+  session_reset: () => ({ kind: "rewind", text: "reset: begun anew", href: "?tab=commands" }),
   hparams_changed: (data) => ({
     kind: "hparams",
     text: hparamsText(data),

@@ -18,6 +18,7 @@ const DUE = {
   auto_test_complete: ["job:header", "job:family", "job:markers"],
   checkpoint_saved: ["job:checkpoints", "job:markers"],
   checkpoint_loaded: ["job:header", "job:markers", "job:metrics"],
+  session_reset: ["job:header", "job:markers", "job:metrics"],
   replay_diverged: ["job:header", "job:metrics"],
   recovered: ["job:header", "job:markers", "job:metrics"],
   paused: ["job:markers"],

@@ -43,6 +43,13 @@ const SENTENCES = {
     `Rewound to checkpoint ${whole(number(receipt, "checkpoint"))}, step ${
       whole(number(receipt, "step") ?? receipt.applied_at_step)
     }`,
+  reset: (_, at) => `Reset at ${at}: it begins anew`,
+  certificate: (receipt) => {
+    const range = `steps ${whole(Number(receipt["from"]) + 1)} to ${whole(number(receipt, "to"))}`;
+    return receipt["result"] === "identical"
+      ? `Trained ${range} again: every bit is the same`
+      : `Trained ${range} again: they differ`;
+  },
   hparams: ({ changed }, at) => {
     const told = changeText(/** @type {Parameters<typeof changeText>[0]} */ (changed ?? {}));
     return `Hyperparameters set at ${at}${told === "" ? "" : `: ${told}`}`;

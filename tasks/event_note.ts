@@ -20,10 +20,13 @@ const notes: Record<string, (data: unknown, style: Style) => string | null> = {
   },
   paused: (data) => {
     const { reason, ...at } = z.looseObject({ step, reason: z.string() }).parse(data);
-    return reason === "non_finite"
-      ? `paused at step ${at.step}: the loss is not finite`
-      : `paused at step ${at.step}`;
+    const whys: Record<string, string> = {
+      non_finite: ": the loss is not finite",
+      test: ", after the test; resume completes it, or goes on with a larger budget",
+    };
+    return `paused at step ${at.step}${whys[reason] ?? ""}`;
   },
+  session_reset: () => "begins anew",
   resumed: (data) => `resumed at step ${z.looseObject({ step }).parse(data).step}`,
   recovered: (data) => {
     const at = z.looseObject({ step, attempt: z.number() }).parse(data);

@@ -93,6 +93,7 @@ export class ProgressTracker {
         this.#progress.state = StateData.parse(JSON.parse(event.data)).to;
         return;
       case "checkpoint_loaded":
+      case "session_reset":
       case "trainingFinished": {
         const { step, epoch } = PositionData.parse(JSON.parse(event.data));
         this.#moveTo(step, epoch);

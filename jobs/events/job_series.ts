@@ -9,6 +9,7 @@ export const SERIES_TYPES = [
   "auto_test_complete",
   "session_started",
   "checkpoint_loaded",
+  "session_reset",
   "replay_diverged",
 ] as const;
 

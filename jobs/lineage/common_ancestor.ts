@@ -48,7 +48,7 @@ async function wayTo(origin: Origin, load: LoadJob): Promise<Map<string, Origin>
 function wayWithin({ job, record }: Origin): CheckpointRecord[] {
   const records = [...job.record.checkpoints.values()];
   const loads = job.deps.log.read(
-    { job: job.id, types: ["checkpoint_loaded"] },
+    { job: job.id, types: ["checkpoint_loaded", "session_reset"] },
     0,
     Number.MAX_SAFE_INTEGER,
   );
@@ -66,6 +66,7 @@ function wayWithin({ job, record }: Origin): CheckpointRecord[] {
       here = { take: take - 1, seq, before: Math.min(before, step) };
       continue;
     }
+    if (opening.type === "session_reset") return way;
     const { checkpoint } = JSON.parse(opening.data) as TrainerEvents["checkpoint_loaded"];
     const loaded = records.find((own) => own.checkpoint === checkpoint);
     if (loaded === undefined) return way;

@@ -49,6 +49,8 @@ Deno.test("a reset begins a running job anew, and its second take repeats the fi
   assertEquals([body["take"], (body["config"] as Answer)["lr"]], [2, null]);
   const series = await losses(server, job);
   assertEquals(series.get(2)!.slice(1, 31), series.get(1)!.slice(1, 31));
+  const metrics = await server.call("GET", `/jobs/${job}/metrics?series=loss`);
+  assertEquals(metrics.body["last_step"], body["step"]);
   await ask(server, job, "stop");
 });
 
