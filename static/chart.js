@@ -2,7 +2,7 @@
 import { inOrder, position, positions } from "./chart_axis.js";
 import { canvasColour } from "./canvas_colour.js";
 import { markersPlugin } from "./chart_markers.js";
-import { decimal } from "./figures.js";
+import { byteSize, decimal } from "./figures.js";
 import { plotOptions } from "./plot_options.js";
 import { LINE } from "./plot_series.js";
 import { smooth } from "./smoothing.js";
@@ -27,8 +27,12 @@ export class Chart {
    * @param {Gestures} gestures
    */
   constructor(figure, data, facts, gestures) {
-    const { chart = "", title = "", train = "", val, test } = figure.dataset;
+    const { chart = "", title = "", train = "", val, test, unit } = figure.dataset;
     this.id = chart;
+    /** How its figures are written. */
+    this.write = unit === "bytes"
+      ? (/** @type {number | null | undefined} */ value) => value == null ? "" : byteSize(value)
+      : decimal;
     this.title = title;
     this.figure = figure;
     this.data = data;
@@ -100,7 +104,7 @@ export class Chart {
   #build(view, shape, table) {
     this.#clear();
     this.#shape = shape;
-    const options = plotOptions(this.place, view, {
+    const options = plotOptions(this.place, view, this.write, {
       zoom: (low, high) => this.gestures.zoom(low, high, this),
       reset: this.gestures.reset,
       hover: (at) => this.#tell(at),
@@ -159,7 +163,7 @@ export class Chart {
     const parts = [];
     if (at === null || this.#plot === null) {
       for (const [name, columns] of this.series) {
-        parts.push(`${short(name)} ${decimal(columns.last.at(-1))}`);
+        parts.push(`${short(name)} ${this.write(columns.last.at(-1))}`);
       }
     } else {
       const { data } = this.#plot;
@@ -172,7 +176,7 @@ export class Chart {
       ];
       for (const [name, value] of values) {
         if (typeof value === "number") {
-          parts.push(`${this.val === null ? "" : `${name} `}${decimal(value)}`);
+          parts.push(`${this.val === null ? "" : `${name} `}${this.write(value)}`);
         }
       }
     }

@@ -1,5 +1,6 @@
 // @ts-check
 import { callApi } from "./api_call.js";
+import { startChartGroups } from "./chart_groups.js";
 import { Chart } from "./chart.js";
 import { stepsWithin } from "./chart_axis.js";
 import { save, toCsv, toPng, toTable } from "./chart_export.js";
@@ -55,6 +56,7 @@ export class JobCharts {
       this.#schedule();
     });
     document.addEventListener("visibilitychange", () => this.#draw());
+    startChartGroups(() => this.#schedule());
   }
 
   /** Adds an event of this job. @param {StreamEvent} event */
@@ -178,7 +180,8 @@ export class JobCharts {
     const all = now - this.#allDrawnAt >= SMALL_MS;
     if (all) this.#allDrawnAt = now;
     for (const chart of this.charts) {
-      if (all || chart.main) chart.draw(this.#view, this.#markers);
+      const seen = chart.place.clientWidth > 0;
+      if (seen && (all || chart.main)) chart.draw(this.#view, this.#markers);
     }
     clearTimeout(this.#rest);
     if (!all) this.#rest = setTimeout(() => this.#schedule(), SMALL_MS);

@@ -17,10 +17,11 @@ const AROUND = 12;
  * How one chart is drawn: axes, cursor, gestures; its lines are in `plot_series.js`.
  * @param {HTMLElement} place
  * @param {View} view
+ * @param {(value: number) => string} write How its figures are written.
  * @param {{ zoom: (low: number, high: number) => void, reset: () => void, hover: (at: number | null) => void }} gestures
  * @returns {Options}
  */
-export function plotOptions(place, view, gestures) {
+export function plotOptions(place, view, write, gestures) {
   const axis = {
     stroke: canvasColour(place, "--dim"),
     font: `11px ${getComputedStyle(place).fontFamily}`,
@@ -28,10 +29,10 @@ export function plotOptions(place, view, gestures) {
     ticks: { show: false },
     gap: 4,
   };
-  const numbers = {
+  const written = (/** @type {(value: number) => string} */ one) => ({
     values: (/** @type {unknown} */ _, /** @type {(number | null)[]} */ splits) =>
-      splits.map((value) => value === null ? "" : decimal(value)),
-  };
+      splits.map((value) => value === null ? "" : one(value)),
+  });
   return {
     width: place.clientWidth,
     height: place.clientHeight,
@@ -42,8 +43,8 @@ export function plotOptions(place, view, gestures) {
       y: { distr: view.y === "log" ? 3 : 1, range: yRange(view.y) },
     },
     axes: [
-      { ...axis, size: 22, ...(view.x === "time" ? {} : numbers) },
-      { ...axis, size: labelWidth, ...numbers },
+      { ...axis, size: 22, ...(view.x === "time" ? {} : written(decimal)) },
+      { ...axis, size: labelWidth, ...written(write) },
     ],
     cursor: {
       sync: { key: SYNC },

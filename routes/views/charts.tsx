@@ -7,6 +7,8 @@ interface Chart {
   val?: string;
   /** Drawn as diamonds. */
   test?: string;
+  /** What its figures are in, where that is written otherwise than a plain number. */
+  unit?: "bytes";
 }
 
 const MAIN: readonly Chart[] = [
@@ -20,11 +22,50 @@ const MAIN: readonly Chart[] = [
   },
 ];
 
-const SMALL: readonly Chart[] = [
-  { id: "lr", title: "Learning rate", train: "lr" },
-  { id: "grad_norm", title: "Gradient norm", train: "grad_norm" },
-  { id: "weight_norm", title: "Weight norm", train: "weight_norm" },
-  { id: "throughput", title: "Samples/s", train: "throughput" },
+/** Small charts that are shown together: one group at a time. */
+interface ChartGroup {
+  id: string;
+  title: string;
+  charts: readonly Chart[];
+}
+
+const GROUPS: readonly ChartGroup[] = [
+  {
+    id: "training",
+    title: "Training",
+    charts: [
+      { id: "lr", title: "Learning rate", train: "lr" },
+      { id: "grad_norm", title: "Gradient norm", train: "grad_norm" },
+      { id: "weight_norm", title: "Weight norm", train: "weight_norm" },
+      { id: "throughput", title: "Samples/s", train: "throughput" },
+    ],
+  },
+  {
+    id: "model",
+    title: "Model",
+    charts: [
+      { id: "update_ratio", title: "Update ratio", train: "update_ratio" },
+      { id: "activation_zero_frac", title: "Zero activations", train: "activation_zero_frac" },
+    ],
+  },
+  {
+    id: "worker",
+    title: "Worker",
+    charts: [
+      { id: "data_wait", title: "Data wait", train: "data_wait" },
+      { id: "mem_rss", title: "Process memory", train: "mem_rss", unit: "bytes" },
+      { id: "mem_heap", title: "Heap", train: "mem_heap", unit: "bytes" },
+      { id: "mem_tensors", title: "Tensors", train: "mem_tensors", unit: "bytes" },
+    ],
+  },
+  {
+    id: "gpu",
+    title: "GPU",
+    charts: [
+      { id: "gpu_util", title: "GPU use", train: "gpu_util" },
+      { id: "mem_vram", title: "GPU memory", train: "mem_vram", unit: "bytes" },
+    ],
+  },
 ];
 
 /** What `static/extra_charts.js` fills in for each figure that a module has of its own. */
@@ -38,9 +79,27 @@ export function Charts({ waiting }: { waiting: string }) {
       <div class="charts-main">
         {MAIN.map((chart) => <ChartFigure key={chart.id} chart={chart} waiting={waiting} />)}
       </div>
-      <div class="charts-small">
-        {SMALL.map((chart) => <ChartFigure key={chart.id} chart={chart} waiting="" />)}
+      <div class="chart-groups" role="group" aria-label="Small charts">
+        {GROUPS.map(({ id, title }, at) => (
+          <button
+            key={id}
+            type="button"
+            class="quiet"
+            data-chart-group={id}
+            aria-pressed={at === 0 ? "true" : "false"}
+            aria-controls={`charts-${id}`}
+          >
+            {title}
+          </button>
+        ))}
       </div>
+      {GROUPS.map(({ id, charts }, at) => (
+        <div key={id} class="charts-small" id={`charts-${id}`} hidden={at > 0}>
+          {charts.map((chart) => (
+            <ChartFigure key={chart.id} chart={chart} waiting={at === 0 ? "" : "not measured"} />
+          ))}
+        </div>
+      ))}
       <template id="chart-template">
         <ChartFigure chart={OWN} waiting="" />
       </template>
@@ -58,6 +117,7 @@ function ChartFigure({ chart, waiting }: { chart: Chart; waiting: string }) {
       data-train={chart.train}
       data-val={chart.val}
       data-test={chart.test}
+      data-unit={chart.unit}
     >
       <figcaption>
         <h2>{chart.title}</h2>

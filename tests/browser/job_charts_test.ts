@@ -41,7 +41,7 @@ Deno.test("figures of the module's own get charts of their own", options, async 
   for (const name of ["twice", "mae", "worst"]) {
     await page.locator(`[id="chart-own-${name}"] canvas`).waitFor();
   }
-  const titles = await page.locator(".charts-small h2").allTextContents();
+  const titles = await page.locator("#charts-training h2").allTextContents();
   assertEquals(titles.slice(-3).toSorted(), ["mae", "twice", "worst"]);
   assertMatch(await page.textContent("[id=chart-own-mae] [data-readout]") ?? "", /val .+/);
   await page.goto(dashboard.server.url);
