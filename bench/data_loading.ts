@@ -3,8 +3,8 @@ import type { Figure, Subject } from "./figure.ts";
 import type { Feed } from "./small_files_loop.ts";
 import { median } from "./statistics.ts";
 
-const ROUNDS = 5;
-const STEPS = 100;
+const ROUNDS = 25;
+const STEPS = 20;
 
 /** Whether 20,000 small files keep a step fed: a step on them over one on samples in memory. */
 export const dataLoading: Subject = async (note) => {

@@ -43,9 +43,11 @@ Deno.test(
     );
     await page.locator("#field-config-max_steps").fill("30");
     await page.locator("#field-run_name").fill("from the page");
+    await page.locator("#field-priority").fill("4");
     await page.getByRole("button", { name: "Start training" }).click();
     await page.waitForURL("**/jobs/job-*");
     await opened.reads(".job-title h1", "from the page");
+    await opened.reads(".facts div:has(dt:text-is('priority')) dd", "4");
     await opened.reads(".job-title .state", "completed");
     await opened.reads("#live-step", "30");
   },
