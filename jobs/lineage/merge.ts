@@ -152,14 +152,23 @@ function checkDistinct(origins: Origin[]): void {
   }
 }
 
-/** The nearest common ancestor whose file is sound, held; null where there is none. */
+/**
+ * The nearest common ancestor whose file is sound and whose weights are the parents', held; null
+ * where there is none. A fork may have another module than what it began from.
+ */
 async function holdAncestor(origins: Origin[], load: LoadJob): Promise<Origin | null> {
-  for (const { job, record } of await commonAncestors(origins, load)) {
-    job.held.hold(record.checkpoint);
-    if (await job.deps.artifacts.verify(record)) return { job, record };
-    job.held.release(record.checkpoint);
+  for (const origin of await commonAncestors(origins, load)) {
+    origin.job.held.hold(origin.record.checkpoint);
+    if (await fits(origin, origins[0]!)) return origin;
+    releaseOrigins([origin]);
   }
   return null;
+}
+
+async function fits(ancestor: Origin, parent: Origin): Promise<boolean> {
+  const { job, record } = ancestor;
+  if (!await job.deps.artifacts.verify(record)) return false;
+  return await architectureDifference(pathOf(ancestor), pathOf(parent)) === null;
 }
 
 function checkAncestor(strategy: MergeStrategy, ancestor: Origin | null, origins: Origin[]): void {
@@ -167,7 +176,8 @@ function checkAncestor(strategy: MergeStrategy, ancestor: Origin | null, origins
   if (ancestor === null) {
     throw new UnprocessableError(
       "strategy",
-      `strategy: ${strategy} reckons from a checkpoint that all parents came from, and none is left`,
+      `strategy: ${strategy} reckons from a checkpoint of this architecture that all parents came ` +
+        "from, and none is left",
     );
   }
   const own = origins.find((origin) => nameOf(origin) === nameOf(ancestor));
@@ -191,7 +201,7 @@ function checkControl(
     : strategy === "distillation"
     ? "a distillation has none; train a plain fork beside it"
     : ancestor === null
-    ? "it trains on from a checkpoint that all parents came from, and none is left"
+    ? "it trains on from a checkpoint of this architecture that all parents came from, and none is left"
     : null;
   if (reason !== null) throw new UnprocessableError("control", `control: ${reason}`);
 }

@@ -138,9 +138,24 @@ Deno.test("merge() refuses what reckons from an ancestor once none is sound", as
   const error = await assertRejects(
     () => merge(fixture, others[0]!, { with: [{ job: others[1]! }] }),
     UnprocessableError,
-    "ties reckons from a checkpoint that all parents came from, and none is left",
+    "of this architecture that all parents came from, and none is left",
   );
   assertEquals(error.field, "strategy");
+});
+
+Deno.test("merge() takes no ancestor of another architecture", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const base = await root(fixture);
+  fixture.launcher.script = { shape: ({ run_id }) => run_id === base ? [2, 3] : [5, 3] };
+  const others = [await fork(fixture, base, 1), await fork(fixture, base, 1)];
+  const request = { with: [{ job: others[1]! }] };
+  await assertRejects(
+    () => merge(fixture, others[0]!, request),
+    UnprocessableError,
+    "of this architecture",
+  );
+  const job = await merge(fixture, others[0]!, { ...request, strategy: "swa" });
+  assertEquals(startOf(fixture, job).ancestor, null);
 });
 
 Deno.test("merge() refuses parameters by name, and more parents than a strategy takes", async () => {
