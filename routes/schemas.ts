@@ -129,6 +129,8 @@ export const MergeBody = z.strictObject({
     .describe("statistics of batch normalization: from a pass over the parents' samples, or averaged"),
   gate: GateRule.nullable().prefault({})
     .describe("how the merge is compared with its parents; null does not"),
+  control: z.boolean().default(false)
+    .describe("compare with what the parents' steps come to without a merge, trained for it"),
   start: z.boolean().optional().describe("train on; distillation does by default"),
 });
 
@@ -138,8 +140,6 @@ export const SwitchBody = z.strictObject({ job: z.string().min(1).max(100) });
 /** Nothing is to be said. */
 export const SpillBody = z.strictObject({});
 
-  control: z.boolean().default(false)
-    .describe("compare with what the parents' steps come to without a merge, trained for it"),
 /** Whether only to count. */
 export const CleanBody = z.strictObject({
   dry_run: z.boolean().default(false).describe("true removes nothing and answers what it would"),
@@ -175,7 +175,6 @@ export const MetricsQuery = z.strictObject({
   format: z.enum(["json", "csv"]).optional(),
 });
 
-/** Which rows of a report. */
 /** Which samples' history. */
 export const HistoryQuery = z.strictObject({
   split: ReportSplit.default("train"),
@@ -195,6 +194,7 @@ export const CompareQuery = z.strictObject({
   cursor: wholeText(0, Number.MAX_SAFE_INTEGER).optional(),
 });
 
+/** Which rows of a report. */
 export const ReportRowsQuery = z.strictObject({
   sort: z.string().default("index").describe("a column; -loss has the largest first"),
   limit: wholeText(1, 1_000).default(100),
