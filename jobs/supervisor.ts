@@ -148,7 +148,10 @@ class Supervisor implements ControlPlane, TrainerHost {
 
   async delete(id: string): Promise<void> {
     const job = await this.#registry.load(id);
-    await job.enqueue(() => removeJob(this.#deps, this.#registry, job));
+    await job.enqueue(async () => {
+      await this.#desk.settled();
+      await removeJob(this.#deps, this.#registry, job);
+    });
   }
 
   async sessions(): Promise<SessionSummary[]> {
@@ -188,7 +191,7 @@ class Supervisor implements ControlPlane, TrainerHost {
 
   async receipts(id: string): Promise<Receipt[]> {
     await this.#registry.load(id);
-    return await this.#deps.store.receipts(id);
+    return await this.#desk.receipts(id);
   }
 
   async checkpoints(id: string): Promise<CheckpointRecord[]> {
@@ -226,7 +229,8 @@ class Supervisor implements ControlPlane, TrainerHost {
         this.#deps.logger.error("shutdown: {error}", { error: end.reason });
       }
     }
-    await withinLimit(this.#deps, limitMs * 0.2, jobs.map(({ record }) => record.settled()));
+    const writes = [this.#desk.settled(), ...jobs.map(({ record }) => record.settled())];
+    await withinLimit(this.#deps, limitMs * 0.2, writes);
     for (const { record } of jobs) record.abandon();
   }
 
@@ -277,4 +281,3 @@ async function withinLimit(
   await Promise.race([Promise.allSettled(work), late.promise]);
   cancel();
 }
-

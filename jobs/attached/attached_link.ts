@@ -47,8 +47,9 @@ export class AttachedLink implements TrainerLink {
   send<C extends CommandName>(
     command: C,
     payload: CommandPayload<C>,
+    id?: string,
   ): Promise<CommandResults[C]> {
-    return this.#replies.send(command, payload);
+    return this.#replies.send(command, payload, id);
   }
 
   acknowledge(eventSeq: number): void {

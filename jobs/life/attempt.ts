@@ -64,8 +64,12 @@ export class Attempt {
   }
 
   /** @throws {CommandFailedError} when the trainer refuses it, or is gone before it replies. */
-  send<C extends CommandName>(command: C, payload: CommandPayload<C>): Promise<CommandResults[C]> {
-    return this.#worker.link.send(command, payload);
+  send<C extends CommandName>(
+    command: C,
+    payload: CommandPayload<C>,
+    id?: string,
+  ): Promise<CommandResults[C]> {
+    return this.#worker.link.send(command, payload, id);
   }
 
   /** Lets the worker go: closes its line, and ends it if it does not leave. */

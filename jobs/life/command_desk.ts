@@ -1,11 +1,12 @@
 import { BESIDE, checkControl, runControl } from "./control_commands.ts";
 import type { ControlRequest, PendingCommand } from "../control_plane.ts";
-import { ConflictError, NotFoundError, UnavailableError } from "../errors.ts";
+import { ConflictError, UnavailableError } from "../errors.ts";
 import type { BoundKey, IdempotentRequests } from "./idempotent_requests.ts";
 import type { Receipt } from "../job.ts";
 import { newCommandId } from "../job_id.ts";
 import type { LiveJob } from "./live_job.ts";
-import { appliedReceipt, failedReceipt, pendingReceipt } from "./receipts.ts";
+import { ReceiptBook } from "./receipt_book.ts";
+import { appliedReceipt, failedReceipt, isInLog, pendingReceipt } from "./receipts.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 
 /** A command that can be cancelled. */
@@ -19,12 +20,14 @@ interface Beside {
 export class CommandDesk {
   readonly #deps: JobDeps;
   readonly #requests: IdempotentRequests;
+  readonly #receipts: ReceiptBook;
   /** What can be cancelled and is under way. */
   readonly #beside = new Map<string, Beside>();
 
   constructor(deps: JobDeps, requests: IdempotentRequests) {
     this.#deps = deps;
     this.#requests = requests;
+    this.#receipts = new ReceiptBook(deps.store);
   }
 
   /** Starts a control call. What can be refused at once is refused here. */
@@ -49,10 +52,18 @@ export class CommandDesk {
   }
 
   /** @throws {NotFoundError} when the job had no such command. */
-  async receipt(job: string, commandId: string): Promise<Receipt> {
-    const receipt = await this.#deps.store.receipt(job, commandId);
-    if (receipt === null) throw new NotFoundError("command", commandId);
-    return receipt;
+  receipt(job: string, commandId: string): Promise<Receipt> {
+    return this.#receipts.receipt(job, commandId);
+  }
+
+  /** Every receipt of a job, oldest first. */
+  receipts(job: string): Promise<Receipt[]> {
+    return this.#receipts.ofJob(job);
+  }
+
+  /** Resolves when every receipt is stored. */
+  settled(): Promise<void> {
+    return this.#receipts.settled();
   }
 
   /**
@@ -87,7 +98,7 @@ export class CommandDesk {
     }
     const pending = pendingReceipt(job, commandId, request, actor);
     // Written while the command is on its way: neither waits for the other.
-    const written = store.putReceipt(pending);
+    const written = this.#receipts.put(pending);
     const abort = new AbortController();
     const receipt = this.#finish(job, request, pending, written, abort.signal);
     const ended = receipt.then(() => {}, () => {
@@ -105,17 +116,19 @@ export class CommandDesk {
     written: Promise<void>,
     signal: AbortSignal,
   ): Promise<Receipt> {
-    const { log, store } = this.#deps;
+    const { log } = this.#deps;
+    const id = pending.command_id;
     try {
-      const applied = appliedReceipt(pending, await runControl(job, request, signal));
+      const applied = appliedReceipt(pending, await runControl(job, { ...request, id }, signal));
       await Promise.all([log.durable(), written]);
-      await store.putReceipt(applied);
+      const stored = this.#receipts.put(applied);
+      // What the log proves is answered before it is stored: at its start a server asks the log.
+      if (!isInLog(log, pending)) await stored;
       return applied;
     } catch (error) {
       // At the server's end the next one says what became of it.
       if (!(error instanceof UnavailableError)) {
-        await written;
-        await store.putReceipt(failedReceipt(pending, error));
+        await this.#receipts.put(failedReceipt(pending, error));
       }
       throw error;
     }

@@ -24,9 +24,9 @@ export type ControlCall<C extends ControlRequest["command"] = ControlRequest["co
 
 interface Control<C extends ControlRequest["command"]> {
   /** Throws what can be known before anything is done. Asked again when its turn comes. */
-  check(job: LiveJob, request: RequestOf<C>): void;
+  check(job: LiveJob, request: ControlCall<C>): void;
   /** @param signal Aborts when somebody cancels it; only what is `BESIDE` looks. */
-  run(job: LiveJob, request: RequestOf<C>, signal?: AbortSignal): Promise<Outcome>;
+  run(job: LiveJob, request: ControlCall<C>, signal?: AbortSignal): Promise<Outcome>;
 }
 
 /** How each control call is carried out. */
@@ -48,14 +48,14 @@ const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
   },
   test: {
     check: (job) => assertAllowed(job, "test"),
-    run: (job, { split, label }) =>
-      job.withModel((attempt) => send(attempt, "test", { split, ...labelled(label) })),
+    run: (job, { split, label, id }) =>
+      job.withModel((attempt) => send(attempt, "test", { split, ...labelled(label) }, id)),
   },
   checkpoint: {
     check: (job) => assertAllowed(job, "checkpoint"),
-    run: (job, { label }) =>
+    run: (job, { label, id }) =>
       job.withModel((attempt) =>
-        send(attempt, "save_ckpt", { reason: "explicit", ...labelled(label) })
+        send(attempt, "save_ckpt", { reason: "explicit", ...labelled(label) }, id)
       ),
   },
   rewind: {
@@ -114,7 +114,7 @@ export function checkControl(job: LiveJob, request: ControlRequest): void {
 /** Carries a control call out: in its turn, but for a stop, and for what needs no turn. */
 export function runControl(
   job: LiveJob,
-  request: ControlRequest,
+  request: ControlCall,
   signal?: AbortSignal,
 ): Promise<Outcome> {
   const control = controlOf(request);
@@ -157,7 +157,7 @@ export async function pause(job: LiveJob, request: ControlCall<"pause">): Promis
   if (job.state !== "paused") {
     job.goTo("pausing", null, { goal: request.release ? "parked" : "paused" });
     try {
-      await send(attempt, "pause", {});
+      await send(attempt, "pause", {}, request.id);
     } catch (error) {
       if (!await job.lost(attempt, error)) {
         if (job.state === "pausing") job.goTo("running", "pause refused", { goal: "running" });
@@ -170,7 +170,7 @@ export async function pause(job: LiveJob, request: ControlCall<"pause">): Promis
   return ["paused", "parked"].includes(job.state) ? here(job) : again(job, request);
 }
 
-async function resume(job: LiveJob, request: RequestOf<"resume">): Promise<Outcome> {
+async function resume(job: LiveJob, request: ControlCall<"resume">): Promise<Outcome> {
   const budget = raisedBudget(job.record.manifest, request);
   const raises = Object.keys(budget).length > 0;
   if (!LIVE.has(job.state)) {
@@ -199,7 +199,7 @@ async function stop(job: LiveJob): Promise<Outcome> {
   return { ...here(job), state: job.state };
 }
 
-async function rewind(job: LiveJob, request: RequestOf<"rewind">): Promise<Outcome> {
+async function rewind(job: LiveJob, request: ControlCall<"rewind">): Promise<Outcome> {
   const { checkpoint } = request;
   const record = checkpointOrThrow(job, checkpoint);
   job.held.hold(checkpoint);
@@ -238,13 +238,13 @@ function rewindAtRest(job: LiveJob, { checkpoint, step, epoch }: CheckpointRecor
   return { applied_at_step: before, epoch, checkpoint, step };
 }
 
-async function setHparams(job: LiveJob, request: RequestOf<"hparams">): Promise<Outcome> {
+async function setHparams(job: LiveJob, request: ControlCall<"hparams">): Promise<Outcome> {
   const hparams = hparamsOf(request);
   if (!LIVE.has(job.state) && job.record.checkpoints.size === 0) {
     return { ...here(job), ...changeConfig(job, hparams) };
   }
   try {
-    return await job.withModel((attempt) => send(attempt, "set_hparams", hparams));
+    return await job.withModel((attempt) => send(attempt, "set_hparams", hparams, request.id));
   } catch (error) {
     throw refusedHparam(error);
   }
@@ -254,21 +254,22 @@ async function send<C extends CommandName>(
   attempt: Attempt,
   command: C,
   payload: Parameters<typeof attempt.send<C>>[1],
+  id: string | undefined,
 ): Promise<Outcome> {
-  const applied: Applied = await attempt.send(command, payload);
+  const applied: Applied = await attempt.send(command, payload, id);
   return { ...applied };
 }
 
 /** Sends a command that another worker may be given again: whatever a dead one did of it stands. */
 export async function sendOrAgain<C extends CommandName>(
   job: LiveJob,
-  request: ControlRequest,
+  request: ControlCall,
   attempt: Attempt,
   command: C,
   payload: Parameters<typeof attempt.send<C>>[1],
 ): Promise<Outcome> {
   try {
-    return await send(attempt, command, payload);
+    return await send(attempt, command, payload, request.id);
   } catch (error) {
     if (!await job.lost(attempt, error)) throw error;
     return await again(job, request);
@@ -276,7 +277,7 @@ export async function sendOrAgain<C extends CommandName>(
 }
 
 /** Its turn came when the job had just gone to another state: judged anew there. */
-function again(job: LiveJob, request: ControlRequest): Promise<Outcome> {
+function again(job: LiveJob, request: ControlCall): Promise<Outcome> {
   const control = controlOf(request);
   control.check(job, request);
   return control.run(job, request);

@@ -12,8 +12,10 @@ import type { JobManifest } from "../job.ts";
 import type { LiveJob } from "./live_job.ts";
 
 /** The part of a request that changes hyperparameters. */
-export function hparamsOf(request: { command: "hparams" } & HparamsPatch): HparamsPatch {
-  const { command: _, ...given } = request;
+export function hparamsOf(
+  request: { command: "hparams"; id?: string } & HparamsPatch,
+): HparamsPatch {
+  const { command: _, id: __, ...given } = request;
   const said = Object.entries(given).filter(([, value]) => value !== undefined);
   return HparamsPatch.parse(Object.fromEntries(said));
 }

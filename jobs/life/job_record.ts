@@ -77,7 +77,9 @@ export class JobRecord {
     const { id: job, session } = this.#manifest;
     const { take = this.#manifest.take, step = this.#manifest.step } = at;
     const data = { ...fields, type, job, session, take, ts: this.#deps.clock() };
-    return this.#append(type, take, step, JSON.stringify(data), data);
+    // That a pause is under way is told with what comes of it, at the latest milliseconds later.
+    const urgent = !("to" in data && data.to === "pausing");
+    return this.#append(type, take, step, JSON.stringify(data), data, urgent);
   }
 
   /** Appends an event of the job's trainer, stamped with what only the server knows. */
@@ -86,7 +88,7 @@ export class JobRecord {
     // The stamp comes last: of two equal keys JSON.parse keeps the last one.
     const open = json.slice(0, json.lastIndexOf("}"));
     const data = `${open},"job":"${job}","session":"${session}","take":${take}}`;
-    return this.#append(event.type, take, step, data, event);
+    return this.#append(event.type, take, step, data, event, event.type !== "trainStep");
   }
 
   /**
@@ -145,10 +147,17 @@ export class JobRecord {
     this.#cancelStepWrite();
   }
 
-  #append(type: string, take: number, step: number, data: string, fields: unknown): LoggedEvent {
+  #append(
+    type: string,
+    take: number,
+    step: number,
+    data: string,
+    fields: unknown,
+    urgent: boolean,
+  ): LoggedEvent {
     const { id: job, session } = this.#manifest;
     const event = { job, session, type, take, step, data };
-    const logged = { ...event, seq: this.#deps.log.append(event) };
+    const logged = { ...event, seq: this.#deps.log.append(event, urgent) };
     this.#manifest = foldEvent(this.#manifest, logged, fields);
     if (type === "trainStep") {
       this.#stepWrite ??= this.#deps.timers.after(STEP_WRITE_MS, () => this.#put());

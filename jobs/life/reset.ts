@@ -1,16 +1,13 @@
-import type { ControlRequest } from "../control_plane.ts";
 import { ENDED, LIVE } from "../job.ts";
-import { here, type Outcome, pause, sendOrAgain } from "./control_commands.ts";
+import { type ControlCall, here, type Outcome, pause, sendOrAgain } from "./control_commands.ts";
 import { firstHparams } from "./launch_context.ts";
 import type { LiveJob } from "./live_job.ts";
-
-type ResetRequest = Extract<ControlRequest, { command: "reset" }>;
 
 /**
  * Begins a job anew: a new take, at the weights, counters and hyperparameters that it began with.
  * Its worker is let go and a new one begins, unless it is a script, which goes back by itself.
  */
-export async function reset(job: LiveJob, request: ResetRequest): Promise<Outcome> {
+export async function reset(job: LiveJob, request: ControlCall<"reset">): Promise<Outcome> {
   const goesOn = LIVE.has(job.state) && job.record.manifest.goal === "running";
   if (LIVE.has(job.state) && !job.usesSlot) {
     const attempt = await job.trainingWorker();

@@ -3,7 +3,7 @@ import { type CheckpointRecord, type JobManifest, LIVE } from "../job.ts";
 import { checkpointOf, foldEvent } from "./job_projection.ts";
 import type { JobRegistry } from "./job_registry.ts";
 import type { LiveJob } from "./live_job.ts";
-import { failedReceipt } from "./receipts.ts";
+import { failedReceipt, receiptFromLog } from "./receipts.ts";
 import { leftSideFolders } from "../storage/side_folder.ts";
 import { JobError, UnavailableError } from "../errors.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
@@ -135,14 +135,15 @@ async function endSideWorkers(
   }
 }
 
-/** Whoever waited for them is gone; what they did is in the log. */
+/** Whoever waited for them is gone; what the log proves of them was applied. */
 async function endReceipts(deps: JobDeps, job: LiveJob): Promise<void> {
   const receipts = await deps.store.receipts(job.id);
   const reason = new UnavailableError(
     "the server ended before the answer; the job's events say whether it was applied",
   );
   for (const receipt of receipts.filter(({ status }) => status === "pending")) {
-    await deps.store.putReceipt(failedReceipt(receipt, reason));
+    const applied = receiptFromLog(deps.log, receipt);
+    await deps.store.putReceipt(applied ?? failedReceipt(receipt, reason));
   }
 }
 

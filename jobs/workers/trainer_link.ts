@@ -22,9 +22,14 @@ export interface TrainerLink {
   /**
    * Sends a command. Resolves with the reply's data, after the handler has seen every event that
    * was written before the reply.
+   * @param id Names the command on the wire and in the log; left out, the line numbers it.
    * @throws {CommandFailedError} when the trainer refuses it, or is gone before it replies.
    */
-  send<C extends CommandName>(command: C, payload: CommandPayload<C>): Promise<CommandResults[C]>;
+  send<C extends CommandName>(
+    command: C,
+    payload: CommandPayload<C>,
+    id?: string,
+  ): Promise<CommandResults[C]>;
   /** Confirms events up to this `event_seq` of the attempt. */
   acknowledge(eventSeq: number): void;
   /** The one receiver of events, called in order, synchronously. Set before the first turn ends. */
@@ -78,8 +83,9 @@ export class StdioTrainerLink implements TrainerLink {
   send<C extends CommandName>(
     command: C,
     payload: CommandPayload<C>,
+    id?: string,
   ): Promise<CommandResults[C]> {
-    return this.#replies.send(command, payload);
+    return this.#replies.send(command, payload, id);
   }
 
   acknowledge(eventSeq: number): void {

@@ -41,9 +41,9 @@ export class PendingReplies {
   send<C extends CommandName>(
     command: C,
     payload: CommandPayload<C>,
+    id: string = `c${++this.#commands}`,
   ): Promise<CommandResults[C]> {
     if (this.#gone) return Promise.reject(workerGone(command));
-    const id = `c${++this.#commands}`;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { command, resolve, reject });
       this.#writer.write(JSON.stringify({ id, cmd: command, payload }));

@@ -94,7 +94,7 @@ export class CommandRouter {
     try {
       run.enterPhase("command", run.axisStep);
       const result = await this.#handle(cmd, payload, applied);
-      if (changesTrajectory(cmd)) await channel.durable(announced);
+      if (changesTrajectory(cmd, payload)) await channel.durable(announced);
       channel.reply(id, { ...at ?? {}, ...result });
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
@@ -118,6 +118,8 @@ function codeOf(error: unknown): string {
   return error instanceof CheckpointError ? "checkpoint_unusable" : "command_failed";
 }
 
-function changesTrajectory(command: CommandName): boolean {
+/** To go on as before, within the budget there was, is no other way. */
+function changesTrajectory(command: CommandName, payload: object): boolean {
+  if (command === "resume") return Object.keys(payload).length > 0;
   return (TRAJECTORY_COMMANDS as readonly CommandName[]).includes(command);
 }

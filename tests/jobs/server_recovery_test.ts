@@ -141,6 +141,24 @@ Deno.test("a command that a crash cut short is told as failed", async () => {
   await fixture.untilState(id, "completed");
 });
 
+Deno.test("a pause that was answered is told as applied, though a crash kept its receipt from KV", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const { id } = await fixture.submit({ ...LONG, max_steps: 100_000, max_epochs: 100_000 });
+  await fixture.untilStep(id, 5);
+  const { store } = fixture;
+  const { putReceipt } = store;
+  store.putReceipt = (receipt) =>
+    receipt.status === "applied" ? new Promise(() => {}) : putReceipt.call(store, receipt);
+  const answered = await fixture.control(id, { command: "pause", release: false });
+  assertEquals(answered.status, "applied");
+  const { command_id } = answered;
+  assertEquals(await fixture.jobs.receipt(id, command_id), answered);
+  assertEquals((await store.receipt(id, command_id))!.status, "pending");
+  await fixture.crash();
+  const told = await fixture.jobs.receipt(id, command_id);
+  assertEquals([told.status, told.applied_at_step], ["applied", answered.applied_at_step]);
+});
+
 Deno.test("shutdown() saves what runs, and the next server goes on from there", async () => {
   await using fixture = await SupervisorFixture.open();
   fixture.launcher.script = {
