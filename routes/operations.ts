@@ -159,6 +159,7 @@ export const OPERATIONS: readonly Operation[] = [
   control("rewind", "rewindJob", "Load a checkpoint back; a new take begins."),
   control("reset", "resetJob", "Go back to where the job began; a new take begins."),
   control("certificate", "certifyJob", "Train steps again and compare every bit with what was kept."),
+  control("export", "exportSamples", "Write samples to a file, as a selection picks them."),
   control("selection", "trySelection", "What a selection picks, before anything is forked."),
   control("report", "scanSamples", "Loss and outcome of each sample of a split, at a checkpoint."),
   control("hparams", "setHparams", "Change hyperparameters at a batch boundary.", "patch"),
@@ -215,7 +216,6 @@ export const OPERATIONS: readonly Operation[] = [
     answer: Receipt,
   },
   {
-  {
     method: "get",
     path: "/jobs/:id/reports/:report/compare",
     id: "compareReports",
@@ -233,6 +233,7 @@ export const OPERATIONS: readonly Operation[] = [
     status: 200,
     answer: Anything,
   },
+  {
     method: "get",
     path: "/jobs/:id/exports",
     id: "listExports",
@@ -256,6 +257,7 @@ export const OPERATIONS: readonly Operation[] = [
     status: 200,
     answerTypes: ["application/octet-stream"],
   },
+  {
     method: "get",
     path: "/jobs/:id/selections/:sha256",
     id: "getSelection",
