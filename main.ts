@@ -92,6 +92,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
       denoDir,
       ...native,
       ...webgpu,
+      gpuShare: config.gpuShare,
     }),
     // A server that ends early would leave the process behind that warms the cache.
     (launcher) => launcher.warmed,
@@ -115,7 +116,7 @@ export async function startServer(config: ServerConfig): Promise<RunningServer> 
     clock: Date.now,
     randomId,
     options: {
-      ...supervisorOptions(config),
+      ...supervisorOptions(config, launcher.native.gpus?.length ?? 0),
       permissions: {
         read: config.allowRead ?? [],
         net: config.allowNet ?? [],
@@ -169,9 +170,10 @@ function tensorFlowDir({ tensorflowDir }: ServerConfig): string | null {
   return tensorflowDir ?? userTensorFlowDir((name) => Deno.env.get(name));
 }
 
-function supervisorOptions(config: ServerConfig): SupervisorOptions {
+function supervisorOptions(config: ServerConfig, gpus: number): SupervisorOptions {
   const cores = navigator.hardwareConcurrency;
-  const trainingSlots = config.slots ?? Math.max(3, cores);
+  const shares = gpus * config.gpuShare;
+  const trainingSlots = config.slots ?? (shares > 0 ? shares : Math.max(3, cores));
   return {
     trainingSlots,
     parkAfterMs: config.parkAfter,

@@ -102,6 +102,11 @@ const settings = {
     meaning: "folder of TensorFlow's library; the user's cache when absent",
     schema: z.string().min(1),
   },
+  gpuShare: {
+    default: "1",
+    meaning: "training workers at once on one GPU, where TensorFlow computes on GPUs",
+    schema: whole(1, 64),
+  },
   sandbox: {
     default: "auto",
     meaning: "auto, require, deno, or trust-native: native code also where bwrap does not work",

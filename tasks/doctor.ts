@@ -3,6 +3,7 @@ import { fromFileUrl } from "@std/path";
 import { readServerConfig } from "../jobs/server_config.ts";
 import { type BackendReport, reportBackends } from "../jobs/workers/backend_report.ts";
 import { findNativeBackend } from "../jobs/workers/native_backend.ts";
+import { readGpus } from "../jobs/workers/nvidia_smi.ts";
 import { probeIsolation } from "../jobs/workers/sandbox.ts";
 import { userTensorFlowDir } from "../jobs/workers/tensorflow_library.ts";
 import { resultTable } from "./result_table.ts";
@@ -14,17 +15,14 @@ function machine(): string {
   return `${navigator.hardwareConcurrency} cores, ${gib(total)} memory, ${gib(available)} free`;
 }
 
-/** What `nvidia-smi` says of the GPUs. */
-async function gpus(): Promise<string> {
-  try {
-    const query = ["--query-gpu=name,memory.total,memory.free", "--format=csv,noheader"];
-    const { success, stdout } = await new Deno.Command("nvidia-smi", { args: query }).output();
-    const lines = new TextDecoder().decode(stdout).trim().split("\n").filter((line) => line !== "");
-    if (success && lines.length > 0) return lines.join("; ");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return "none found (nvidia-smi lists none)";
+/** What `nvidia-smi` says of the GPUs, a line each. */
+async function gpus(): Promise<string[]> {
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const lines = (await readGpus()).map(({ index, name, totalBytes, freeBytes, busy }) =>
+    `${index}: ${name}, ${gib(totalBytes)} memory, ${gib(freeBytes)} free` +
+    (busy === null ? "" : `, ${Math.round(busy * 100)}% busy`)
+  );
+  return lines.length > 0 ? lines : ["none found (nvidia-smi lists none)"];
 }
 
 function row(report: BackendReport): string[] {
@@ -42,7 +40,7 @@ if (import.meta.main) {
   const project = fromFileUrl(new URL("..", import.meta.url));
   console.log(`Deno     ${Deno.version.deno}, project in ${project}`);
   console.log(`Machine  ${machine()}`);
-  console.log(`GPU      ${await gpus()}`);
+  for (const line of await gpus()) console.log(`GPU      ${line}`);
   console.log(`Sandbox  ${isolation.kind}: ${isolation.reason}`);
   if (isolation.kind === "deno" && sandbox !== "deno") {
     console.log("         bubblewrap isolates workers better: apt-get install bubblewrap");

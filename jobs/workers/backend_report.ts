@@ -1,6 +1,7 @@
 import { fromFileUrl } from "@std/path";
 import { z } from "zod";
 import type { NativeBackend } from "./native_backend.ts";
+import { cudaEnvironment } from "./devices.ts";
 import { gpuEnvironment } from "./webgpu_adapter.ts";
 
 const ms = z.number().nonnegative();
@@ -33,6 +34,9 @@ const Examination = BackendReport.pick({
   cnn_step_ms: true,
 });
 
+/** Share of a GPU's memory that measuring takes: jobs may be on it. */
+const GPU_FRACTION = 0.05;
+
 /** A GPU's own driver is its maker's; this one computes on the processor, for trying things out. */
 const BRINGS_GPU = "the GPU's Vulkan driver; in software: apt-get install mesa-vulkan-drivers";
 
@@ -52,12 +56,20 @@ export async function reportBackends(native: NativeBackend): Promise<BackendRepo
 
 async function examined(
   name: BackendReport["name"],
-  { library, reason }: NativeBackend,
+  { library, reason, gpus = [] }: NativeBackend,
 ): Promise<BackendReport> {
-  const native = { library: library?.path ?? null, reason };
+  const [gpu] = gpus;
+  const native = {
+    library: library?.path ?? null,
+    reason,
+    ...(gpu === undefined ? {} : { gpu: { name: gpu.name, fraction: GPU_FRACTION } }),
+  };
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", EXAMINE, name, "1", JSON.stringify(native)],
-    env: gpuEnvironment(),
+    env: {
+      ...gpuEnvironment(),
+      ...(gpu === undefined || library === null ? {} : cudaEnvironment(gpu, library)),
+    },
     stdout: "piped",
     stderr: "piped",
   }).output();

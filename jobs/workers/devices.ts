@@ -2,7 +2,7 @@ import type { LaunchContext } from "../../runtime/protocol/commands.ts";
 import type { GpuLease, GpuPool } from "./gpu_pool.ts";
 import type { LaunchRequest } from "./launcher.ts";
 import { type NativeBackend, nativeFor } from "./native_backend.ts";
-import { nvidiaNodes } from "./nvidia_smi.ts";
+import { type Gpu, nvidiaNodes } from "./nvidia_smi.ts";
 import type { InstalledLibrary } from "./tensorflow_library.ts";
 import { gpuEnvironment, type WebGpuAccess, webGpuFor } from "./webgpu_adapter.ts";
 
@@ -69,9 +69,7 @@ async function withGpu(
       told: { ...plain.told, tensorflow },
       env: {
         ...plain.env,
-        CUDA_VISIBLE_DEVICES: gpu.uuid,
-        // CUDA's libraries lie beside TensorFlow's, which looks for them by name.
-        LD_LIBRARY_PATH: library.folder,
+        ...cudaEnvironment(gpu, library),
       },
       nodes: nodesOf(gpu),
       lease,
@@ -80,4 +78,12 @@ async function withGpu(
     lease.release();
     throw error;
   }
+}
+
+/** What has TensorFlow see just this GPU, and find CUDA's libraries, which lie beside its own. */
+export function cudaEnvironment(
+  { uuid }: Pick<Gpu, "uuid">,
+  { folder }: Pick<InstalledLibrary, "folder">,
+): Record<string, string> {
+  return { CUDA_VISIBLE_DEVICES: uuid, LD_LIBRARY_PATH: folder };
 }

@@ -9,6 +9,7 @@ import {
   transpiledFolder,
 } from "./deno_cache.ts";
 import { type Devices, takeDevices } from "./devices.ts";
+import { workerOnGpu } from "./gpu_meter.ts";
 import { GpuPool } from "./gpu_pool.ts";
 import { IsolatedProcess } from "./isolated_process.ts";
 import type {
@@ -166,7 +167,7 @@ export class ProcessLauncher implements Launcher {
       ...(library === null ? {} : { isNotice: (line) => NATIVE_NOTICE.test(line) }),
     });
     const worker = new IsolatedProcess(child, link, errors, { memoryBytes, timeoutMs });
-    worker.exited.then(() => lease?.release());
+    const metered = lease === null ? worker : workerOnGpu(worker, lease, readGpus);
     try {
       await request.onProcess?.(worker.process);
     } catch (error) {
@@ -174,7 +175,7 @@ export class ProcessLauncher implements Launcher {
       throw error;
     }
     link.writeLine(JSON.stringify({ ...context, ...told } satisfies LaunchContext));
-    return worker;
+    return metered;
   }
 
   async #spawn(

@@ -5,7 +5,8 @@ import {
   type LibraryRecord,
   readLibraryRecord,
 } from "../../jobs/workers/tensorflow_library.ts";
-import { findLibraryFiles } from "./local_library.ts";
+import { readGpus } from "../../jobs/workers/nvidia_smi.ts";
+import { findCompanions, findLibraryFiles } from "./local_library.ts";
 
 const CHECK = fromFileUrl(new URL("./check_library.ts", import.meta.url));
 const CONFIG = fromFileUrl(new URL("../../deno.json", import.meta.url));
@@ -21,6 +22,8 @@ export interface LibrarySource {
   name: string;
   /** The name stands for certain bytes: what came from it once need not be brought again. */
   pinned: boolean;
+  /** It is to compute on NVIDIA's GPUs. */
+  gpu: boolean;
   /** Puts the library's files into the folder. */
   bring(into: string): Promise<void>;
 }
@@ -52,7 +55,7 @@ export async function installLibrary(
     await Deno.mkdir(partial);
     await source.bring(partial);
     note("checking the library");
-    const record = await recordOf(partial, source.name);
+    const record = await recordOf(partial, source, note);
     await Deno.writeTextFile(join(partial, LIBRARY_FILE), `${JSON.stringify(record, null, 2)}\n`);
     await replace(folder, partial);
     return record;
@@ -94,22 +97,35 @@ async function isWhole(folder: string, { files }: LibraryRecord): Promise<boolea
   return true;
 }
 
-async function recordOf(folder: string, source: string): Promise<LibraryRecord> {
+async function recordOf(
+  folder: string,
+  { name: source, gpu }: LibrarySource,
+  note: (text: string) => void,
+): Promise<LibraryRecord> {
   const { library, framework } = await findLibraryFiles(folder);
-  const version = await checkedVersion(library);
-  const files = await Promise.all([library, framework].map(async (path) => ({
-    name: basename(path) as string,
-    bytes: (await Deno.stat(path)).size,
-    sha256: await fileSha256(path),
-  })));
-  return { version, library: basename(library), files, source };
+  const gpus = gpu ? await readGpus() : [];
+  const version = await checkedVersion(library, gpus.length > 0);
+  if (gpu && gpus.length === 0) {
+    note("nvidia-smi lists no GPU: that the library computes on one could not be tried here");
+  }
+  const companions = gpu ? await findCompanions(folder, { library, framework }) : [];
+  const files = [];
+  for (const path of [library, framework, ...companions.toSorted()]) {
+    const { size: bytes } = await Deno.stat(path);
+    files.push({ name: basename(path) as string, bytes, sha256: await fileSha256(path) });
+  }
+  return { version, library: basename(library), files, source, ...(gpu ? { gpu } : {}) };
 }
 
-/** @throws {UnusableLibraryError} with what the check said. */
-async function checkedVersion(library: string): Promise<string> {
+/**
+ * @param gpu Whether it has to compute on a GPU.
+ * @throws {UnusableLibraryError} with what the check said.
+ */
+async function checkedVersion(library: string, gpu: boolean): Promise<string> {
+  const program = [CHECK, library, ...(gpu ? ["gpu"] : [])];
   const { code, signal, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", `--config=${CONFIG}`, `--allow-ffi=${library}`, CHECK, library],
-    env: { TF_CPP_MIN_LOG_LEVEL: "2", NO_COLOR: "1" },
+    args: ["run", "--no-prompt", `--config=${CONFIG}`, `--allow-ffi=${library}`, ...program],
+    env: { TF_CPP_MIN_LOG_LEVEL: "2", NO_COLOR: "1", LD_LIBRARY_PATH: dirname(library) },
     stdin: "null",
   }).output();
   const version = new TextDecoder().decode(stdout).trim();

@@ -33,9 +33,40 @@ export async function findLibraryFiles(folder: string): Promise<LibraryFiles> {
   );
 }
 
-/** Puts the files into a folder under their own names: by hard links where it can. */
-export async function linkLibraryFiles(files: LibraryFiles, into: string): Promise<void> {
-  for (const path of [files.library, files.framework]) {
+/** Where CUDA's libraries lie: beside TensorFlow's, or as NVIDIA's wheels are unpacked. */
+const CUDA_PLACES = [".", "nvidia/*/lib", "../nvidia/*/lib"];
+const SHARED_LIBRARY = /\.so(\.\d+)*$/;
+
+/** CUDA's libraries in the folder or beside it; none where the system itself has them. */
+export async function findCompanions(folder: string, files: LibraryFiles): Promise<string[]> {
+  const own = new Set([basename(files.library), basename(files.framework)]);
+  const found = new Map<string, string>();
+  for (const place of CUDA_PLACES) {
+    for await (const path of filesIn(folder, place.split("/"))) {
+      const name: string = basename(path);
+      if (SHARED_LIBRARY.test(name) && !own.has(name) && !found.has(name)) found.set(name, path);
+    }
+  }
+  return [...found.values()];
+}
+
+async function* filesIn(folder: string, [step, ...steps]: string[]): AsyncGenerator<string> {
+  if (step !== undefined && step !== "*") return yield* filesIn(join(folder, step), steps);
+  try {
+    for await (const entry of Deno.readDir(folder)) {
+      const path = join(folder, entry.name);
+      if (step === "*" && entry.isDirectory) yield* filesIn(path, steps);
+      if (step === undefined && await isFile(path)) yield path;
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return;
+    throw error;
+  }
+}
+
+/** Puts files into a folder under their own names: by hard links where it can. */
+export async function linkFiles(paths: readonly string[], into: string): Promise<void> {
+  for (const path of paths) {
     const source = await Deno.realPath(path);
     const target = join(into, basename(path));
     try {

@@ -1,11 +1,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { takeDevices } from "../../jobs/workers/devices.ts";
+import { GpuMeter } from "../../jobs/workers/gpu_meter.ts";
 import { GpuBusyError, GpuPool } from "../../jobs/workers/gpu_pool.ts";
 import { type Gpu, nvidiaNodes, parseGpus, readGpus } from "../../jobs/workers/nvidia_smi.ts";
 import type { LaunchRequest } from "../../jobs/workers/launcher.ts";
 import { findNativeBackend } from "../../jobs/workers/native_backend.ts";
 import { bwrapArguments } from "../../jobs/workers/sandbox.ts";
 import { findTensorFlow } from "../../jobs/workers/tensorflow_library.ts";
+import type { ReceivedEvent } from "../../jobs/workers/trainer_link.ts";
 import { launchRequest } from "../fixtures/launch_request.ts";
 
 const NO_WEBGPU = { adapter: null, reason: "not looked for", sandboxed: false, devices: [] };
@@ -152,6 +154,29 @@ Deno.test("findNativeBackend() takes a library for GPUs for none where there is 
   const found = await find([gpu(0)]);
   assertEquals([found.library?.gpu, found.gpus?.length], [true, 1]);
   await release();
+});
+
+Deno.test("GpuMeter writes each look into one step, and into no other event", async () => {
+  const seen = gpu(0, { usedBytes: 3 * GIB, busy: 0.5 });
+  const meter = new GpuMeter(() => Promise.resolve([gpu(1), seen]), seen);
+  await meter.look();
+  meter.stop();
+  const stamped = (event: Record<string, unknown>) => {
+    const received = { event, json: JSON.stringify(event) } as unknown as ReceivedEvent;
+    return JSON.parse(meter.stamped(received).json);
+  };
+  const step = { type: "trainStep", step: 1, loss: 0.5, mem_vram: null, gpu_util: null };
+  assertEquals(stamped({ type: "paused", step: 1 }), { type: "paused", step: 1 });
+  assertEquals(stamped(step), { ...step, mem_vram: 3 * GIB, gpu_util: 0.5 });
+  assertEquals(stamped(step), step);
+});
+
+Deno.test("GpuMeter leaves a gap where nvidia-smi fails", async () => {
+  const meter = new GpuMeter(() => Promise.reject(new Error("for the test")), gpu(0));
+  await meter.look();
+  meter.stop();
+  const received = { event: { type: "trainStep" }, json: "{}" } as unknown as ReceivedEvent;
+  assertEquals(meter.stamped(received), received);
 });
 
 /** What looks like a library for GPUs, and requests to launch attempts that would use it. */

@@ -12,6 +12,7 @@ Deno.test("readServerConfig() gives the documented defaults", () => {
     parkAfter: 900_000,
     backend: "auto",
     tensorflowDir: null,
+    gpuShare: 1,
     sandbox: "auto",
     dashboardPort: 47_621,
     maxUpload: 256 * 2 ** 20,

@@ -1,7 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { findTensorFlow } from "../../jobs/workers/tensorflow_library.ts";
-import { pinnedWheel, WheelError } from "../../tasks/tensorflow/wheel.ts";
+import { findCompanions, findLibraryFiles } from "../../tasks/tensorflow/local_library.ts";
+import { megabytesOf, pinnedBundle, WheelError } from "../../tasks/tensorflow/wheel.ts";
 import { fencedBlocks, readDocument } from "../fixtures/markdown.ts";
 import { foreignLibrary, tensorFlowForTests } from "../fixtures/tensorflow_library.ts";
 
@@ -90,13 +91,88 @@ Deno.test({
 });
 
 Deno.test("task tensorflow refuses arguments that it does not know, or that contradict", async () => {
-  for (const args of [["--gpus"], ["--lib", "a", "--wheel", "b"]]) {
+  for (const args of [["--gpus"], ["--lib", "a", "--wheel", "b"], ["--gpu", "--wheel", "b"]]) {
     assertEquals((await runTask("--into", "/nowhere/library", ...args)).code, 2);
   }
 });
 
-Deno.test("pinnedWheel() says what to do where no wheel is pinned", () => {
-  assertThrows(() => pinnedWheel("plan9-mips"), WheelError, "--lib DIR");
+Deno.test("pinnedBundle() says what to do where no wheel is pinned", () => {
+  assertThrows(() => pinnedBundle(false, "plan9-mips"), WheelError, "--lib DIR");
+});
+
+Deno.test("pinnedBundle() for GPUs is TensorFlow and CUDA's libraries, each known to the byte", () => {
+  const bundle = pinnedBundle(true, "linux-x86_64");
+  assertEquals(bundle.wheels[0]!.requirement, "tensorflow==2.21.0");
+  const libraries = bundle.wheels.slice(1).map(({ requirement }) =>
+    requirement.split("-cu12==")[0]
+  );
+  for (const library of ["cudnn", "cublas", "cuda-runtime", "cufft", "cusolver", "cusparse"]) {
+    assertEquals(libraries.includes(`nvidia-${library}`), true, library);
+  }
+  for (const { file, sha256, requirement } of bundle.wheels) {
+    assertEquals(/^[0-9a-f]{64}$/.test(sha256), true, file);
+    const [name, version] = requirement.split("==");
+    assertEquals(file.startsWith(`${name!.replaceAll("-", "_")}-${version}-`), true, file);
+  }
+  assertEquals(megabytesOf(bundle), 3_338);
+  assertEquals(pinnedBundle(false, "linux-x86_64").wheels.length, 1);
+});
+
+Deno.test({
+  name: "task tensorflow --gpu --dry-run says what would be downloaded, and brings nothing",
+  ignore: !pinned,
+  fn: () =>
+    withTask(async (run, _, folder) => {
+      const { code, said } = await run("--gpu", "--dry-run");
+      assertEquals(code, 0, said);
+      assertStringIncludes(said, "nvidia-cudnn-cu12==");
+      assertStringIncludes(said, "12 wheels, 3338 MB");
+      assertEquals(namesIn(folder), []);
+    }),
+});
+
+Deno.test("findCompanions() finds CUDA's libraries beside TensorFlow's, flat or as in wheels", async () => {
+  const folder = await Deno.makeTempDir();
+  const write = async (path: string) => {
+    await Deno.mkdir(`${folder}/${path.split("/").slice(0, -1).join("/")}`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/${path}`, "");
+  };
+  for (
+    const path of [
+      "site/tensorflow/libtensorflow_cc.so.2",
+      "site/tensorflow/libtensorflow_framework.so.2",
+      "site/nvidia/cudnn/lib/libcudnn.so.9",
+      "site/nvidia/cudnn/lib/__init__.py",
+      "site/nvidia/cublas/lib/libcublas.so.12",
+      "site/nvidia/cublas/include/cublas.h",
+      "flat/libtensorflow_cc.so.2",
+      "flat/libtensorflow_framework.so.2",
+      "flat/libcudart.so.12",
+      "flat/library.json",
+    ]
+  ) await write(path);
+  const companions = async (from: string) => {
+    const files = await findLibraryFiles(`${folder}/${from}`);
+    const paths = await findCompanions(`${folder}/${from}`, files);
+    return paths.map((path) => path.split("/").at(-1)!).sort();
+  };
+  assertEquals(await companions("site"), ["libcublas.so.12", "libcudnn.so.9"]);
+  assertEquals(await companions("site/tensorflow"), ["libcublas.so.12", "libcudnn.so.9"]);
+  assertEquals(await companions("flat"), ["libcudart.so.12"]);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test({
+  name: "task tensorflow --gpu --lib takes a library for GPUs, and says that it found none to try",
+  ignore: installed === null,
+  fn: () =>
+    withTask(async (run, into) => {
+      const { code, said } = await run("--gpu", "--lib", installed!.folder);
+      if (said.includes("does not see the GPU")) return console.log("not tried: there is a GPU");
+      assertEquals(code, 0, said);
+      assertStringIncludes(said, "nvidia-smi lists no GPU: that the library computes on one");
+      assertEquals((await findTensorFlow(into)).gpu, true);
+    }),
 });
 
 Deno.test("task tensorflow prints the help that docs/backends.md shows", async () => {
