@@ -52,8 +52,8 @@ function judgedShares(
       figure: "data_wait",
       value: data_wait,
       ...dataWait,
-      advice: "training waits for data: raise config.prefetch, make batch() or sample() cheaper, " +
-        "or read from a format with ranges",
+      advice: "training waits for data: raise config.prefetch or config.loaders, make batch() or " +
+        "sample() cheaper, or read from a format with ranges",
     }),
     ...judged({
       figure: "after",
