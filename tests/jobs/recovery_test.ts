@@ -44,6 +44,12 @@ class Story implements AsyncDisposable {
     return this;
   }
 
+  reset(): this {
+    this.take++;
+    this.write("session_reset", { epoch: 0, config: {} }, 0);
+    return this;
+  }
+
   async plan(damaged: number[] = []) {
     await this.log.durable();
     return await planRecovery(
@@ -161,4 +167,34 @@ Deno.test("ReplayFilter ends at a command of now", async () => {
   assertEquals(filter.judge(other("hparams_changed", 4)).kind, "drop");
   assertEquals(filter.judge(other("command_applied", 4)).kind, "log");
   assertEquals(filter.judge(other("hparams_changed", 4)).kind, "log");
+});
+
+Deno.test("planRecovery() begins anew behind a reset, whatever is left of the takes before", async () => {
+  await using story = new Story();
+  story.steps(1, 20).saved(1, 10).saved(2, 20).reset().steps(1, 7).applied(
+    "set_hparams",
+    { lr: 2 },
+    5,
+  );
+  const { point, commands, continuous, range } = await story.plan();
+  assertEquals([point, continuous], [null, true]);
+  assertEquals(range, { untilStep: 7, fromTake: 2, toTake: 2 });
+  assertEquals(commands.map(({ applied_at_step }) => applied_at_step), [5]);
+});
+
+Deno.test("planRecovery() falls back to the reset, not behind it, when what came after is damaged", async () => {
+  await using story = new Story();
+  story.steps(1, 20).saved(1, 10).reset().steps(1, 6).saved(2, 4);
+  assertEquals((await story.plan()).point?.record.checkpoint, 2);
+  const { point, skipped, range } = await story.plan([2]);
+  assertEquals([point, skipped], [null, [2]]);
+  assertEquals(range, { untilStep: 6, fromTake: 2, toTake: 2 });
+});
+
+Deno.test("planRecovery() goes on at a checkpoint of before a reset that was loaded after it", async () => {
+  await using story = new Story();
+  story.steps(1, 20).saved(1, 10).reset().steps(1, 3).loaded(1, 10).steps(11, 12);
+  const { point, range } = await story.plan();
+  assertEquals([point?.record.checkpoint, point?.take], [1, 3]);
+  assertEquals(range, { untilStep: 12, fromTake: 3, toTake: 3 });
 });
