@@ -8,6 +8,7 @@ import { CommandFailedError, UnavailableError } from "../errors.ts";
 import type { CheckpointRecord } from "../job.ts";
 import { holdOrigin, releaseOrigins } from "../lineage/origin.ts";
 import { SideFolder } from "../storage/side_folder.ts";
+import { lowerPriority } from "../workers/process_tree.ts";
 import { stillGranted } from "../submission/permissions.ts";
 import type { WorkerExit } from "../workers/launcher.ts";
 import type { ReceivedEvent } from "../workers/trainer_link.ts";
@@ -178,7 +179,11 @@ export class SideWorkers {
       memoryBytes: deps.options.jobMemoryBytes,
       timeoutMs: deps.options.jobTimeoutMs,
       permissions: await stillGranted(manifest.permissions, deps.options.permissions),
-      onProcess: (process) => folder.note(process),
+      onProcess: async (process) => {
+        // Training comes first: where processors are few, looking must not slow what is looked at.
+        if (process !== null) lowerPriority(process);
+        await folder.note(process);
+      },
     });
     const onEvent = this.#receive;
     const attempt = new SideAttempt(

@@ -1,4 +1,5 @@
 /** Processes as `/proc` shows them (Linux). Elsewhere every process looks gone. */
+import { setPriority } from "node:os";
 
 /** One process, and no later one that was given the same number. */
 export interface ProcessIdentity {
@@ -54,6 +55,21 @@ export function signalProcesses(
     } catch (error) {
       // It ended between the look and the signal, which is what was asked for.
       if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+/** How much a process stands back that {@linkcode lowerPriority} was asked for: half of the scale. */
+const NICE = 10;
+
+/** Lets others have the processor before this process and its children. */
+export function lowerPriority(process: ProcessIdentity): void {
+  if (!isRunning(process)) return;
+  for (const { pid } of processTree(process.pid)) {
+    try {
+      setPriority(pid, NICE);
+    } catch {
+      // It ended meanwhile, or this system does not let us: it runs like any other then.
     }
   }
 }

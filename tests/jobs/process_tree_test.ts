@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   identifyProcess,
   isRunning,
+  lowerPriority,
   processTree,
   residentBytes,
   signalProcesses,
@@ -49,4 +50,23 @@ Deno.test("signalProcesses() spares a process that only has the number", () => {
 
 Deno.test("waitUntilGone() gives up at its limit", async () => {
   await assertRejects(() => waitUntilGone(processTree(Deno.pid), 20), Deno.errors.TimedOut);
+});
+
+Deno.test({
+  name:
+    "lowerPriority() lets others go before a process, and leaves a later one of its number alone",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const child = new Deno.Command("sleep", { args: ["60"] }).spawn();
+    const niceness = () => Number(Deno.readTextFileSync(`/proc/${child.pid}/stat`).split(" ")[18]);
+    const before = niceness();
+    const identity = identifyProcess(child.pid)!;
+    lowerPriority({ ...identity, startTime: "another" });
+    assertEquals(niceness(), before);
+    lowerPriority(identity);
+    assertEquals(niceness(), 10);
+    child.kill("SIGKILL");
+    await child.status;
+    lowerPriority(identity);
+  },
 });
