@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { JobContext, Loss, LossBatch, TensorOrRecord } from "../job_definition.ts";
+import { unreducedForm } from "./library_losses.ts";
 import { LOSS_FORMULAS, type LossFormula, type LossForward } from "./loss_formulas.ts";
 
 /** A loss, whether it came by name or as a function. */
@@ -90,13 +91,16 @@ function weightedMean(
 
 function functionLoss(compute: Exclude<Loss, string>, ctx: JobContext | undefined): ResolvedLoss {
   const takesBatch = compute.length > 2;
+  const unreduced = unreducedForm(compute);
   const computed = (
     yTrue: TensorOrRecord,
     yPred: tf.Tensor,
     weights: tf.Tensor1D | undefined,
     batch: SeenBatch | undefined,
   ) => {
-    const losses: unknown = compute(yTrue, yPred, { ...batch, weights, ctx } as LossBatch);
+    const losses: unknown = unreduced !== null
+      ? unreduced(singleTarget("the loss", yTrue), yPred)
+      : compute(yTrue, yPred, { ...batch, weights, ctx } as LossBatch);
     if (!(losses instanceof tf.Tensor)) {
       throw new TypeError("the loss function must return a tensor: a scalar, or one loss a sample");
     }
