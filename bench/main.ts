@@ -11,6 +11,7 @@ import type { Figure, Subject } from "./figure.ts";
 import { firstStep } from "./first_step.ts";
 import { merging } from "./merging.ts";
 import { runnerOverhead } from "./runner_overhead.ts";
+import { sampleScan } from "./sample_scan.ts";
 import { serverMemory } from "./server_memory.ts";
 import { sse } from "./sse.ts";
 import { telemetry } from "./telemetry.ts";
@@ -25,6 +26,7 @@ const SUBJECTS: Record<string, Subject> = {
   data_loading: dataLoading,
   merging,
   event_log: eventLog,
+  sample_scan: sampleScan,
   server_memory: serverMemory,
   telemetry,
   tensorflow_step: tensorflowStep,

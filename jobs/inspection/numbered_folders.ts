@@ -37,7 +37,10 @@ export class NumberedFolders<T> {
     await Deno.mkdir(home, { recursive: true, mode: 0o700 });
     const whole = await Deno.makeTempDir({ dir: home, prefix: "." });
     try {
-      for (const name of files) await Deno.rename(join(folder, name), join(whole, name));
+      for (const name of files) {
+        await Deno.rename(join(folder, name), join(whole, name));
+        await sync(join(whole, name));
+      }
       for (let number = await this.#next(job);; number++) {
         const record = recordOf(number);
         const path = join(whole, this.#recordName);

@@ -49,11 +49,10 @@ export class Spool implements Disposable {
     }
   }
 
-  /** Brings everything to disk; answers what there is, in the order of the names. */
+  /** Writes what waits; answers what there is, in the order of the names. */
   finish(): ColumnFile[] {
     return [...this.#columns].map(([name, column]) => {
       flush(column);
-      column.file.syncSync();
       const sha256 = column.hash.digest("hex");
       return { name, dtype: COLUMNS[name], bytes: column.bytes, sha256 };
     });

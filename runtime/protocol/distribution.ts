@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { rank } from "./ranking.ts";
 
 const figure = z.number().nullable();
 
@@ -27,9 +26,14 @@ const BINS = 50;
 
 /** Describes values, in any order. */
 export function describe(values: Float32Array): Distribution {
-  const order = rank(values);
-  const finite = Float32Array.from(order, (position) => values[position]!).filter(Number.isFinite);
-  const nan = values.reduce((count, value) => count + Number(Number.isNaN(value)), 0);
+  // A typed array sorts by number, in place, NaN last: nothing else is held of a million values.
+  const sorted = values.slice().sort();
+  let [first, end] = [0, sorted.length];
+  while (end > 0 && Number.isNaN(sorted[end - 1])) end--;
+  const nan = sorted.length - end;
+  while (end > 0 && sorted[end - 1] === Infinity) end--;
+  while (first < end && sorted[first] === -Infinity) first++;
+  const finite = sorted.subarray(first, end);
   const { length } = finite;
   const counts = { count: values.length, nan, infinite: values.length - nan - length };
   if (length === 0) {

@@ -25,11 +25,12 @@ export function rank(values: Float32Array): Int32Array {
 
 /** Whole numbers that lie as the values do: a float's bits, turned so that they compare as unsigned. */
 function sortableKeys(values: Float32Array): Uint32Array {
-  const bits = new Uint32Array(values.slice().buffer);
-  return bits.map((word, at) => {
-    const value = values[at]!;
-    if (Number.isNaN(value)) return 0xffffffff;
-    if (value === 0) return 0x80000000;
-    return word & 0x80000000 ? ~word : word | 0x80000000;
-  });
+  const keys = new Uint32Array(values.slice().buffer);
+  for (let at = 0; at < keys.length; at++) {
+    const [value, bits] = [values[at]!, keys[at]!];
+    if (Number.isNaN(value)) keys[at] = 0xffffffff;
+    else if (value === 0) keys[at] = 0x80000000;
+    else keys[at] = bits & 0x80000000 ? ~bits : bits | 0x80000000;
+  }
+  return keys;
 }
