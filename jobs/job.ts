@@ -228,6 +228,8 @@ export const JobManifest = z.strictObject({
       /** How it is judged; null where it is not. */
       gate: GateRule.nullable().optional(),
       control: z.boolean().optional(),
+      /** Config keys that the request set itself; absent when there are none. */
+      overrides: z.array(z.string()).optional(),
     }),
   ]).nullable(),
   /** False for a merge that only computes its weights and then parks. */

@@ -143,6 +143,7 @@ async function startOf(
       batch_norm: spawn.batch_norm ?? "recalculate",
       gate,
       control: spawn.control ?? false,
+      overrides: [...spawn.overrides ?? [], ...changedBefore(deps, manifest)],
     };
   }
   const { optimizer, lr_mul, overrides = [] } = spawn;

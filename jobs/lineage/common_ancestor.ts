@@ -69,7 +69,7 @@ function wayWithin({ job, record }: Origin): CheckpointRecord[] {
     if (opening.type === "session_reset") return way;
     const { checkpoint } = JSON.parse(opening.data) as TrainerEvents["checkpoint_loaded"];
     const loaded = records.find((own) => own.checkpoint === checkpoint);
-    if (loaded === undefined) return way;
+    if (loaded === undefined || loaded.take >= take) return way;
     here = { take: loaded.take, seq: loaded.seq, before: Infinity };
   }
 }

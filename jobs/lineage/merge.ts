@@ -36,6 +36,7 @@ export async function merge(
   const { strategy, params } = checkStrategy(request, parents.length);
   checkParents(parents, request);
   for (const parent of parents) assertAllowed(parent, "merge");
+  const overrides = wireConfig(request.config);
   const path = parents[0]!;
   const numbers = [null, ...request.with.map(({ checkpoint }) => checkpoint ?? null)];
   const holds = await Promise.allSettled(
@@ -57,7 +58,7 @@ export async function merge(
       origins,
       ancestor,
       runName: request.run_name,
-      config: childConfig(path.record.manifest.config, wireConfig(request.config)),
+      config: childConfig(path.record.manifest.config, overrides),
       spawn: {
         kind: "merge",
         strategy,
@@ -68,6 +69,7 @@ export async function merge(
         batch_norm: request.batch_norm,
         gate: request.gate,
         control: request.control,
+        overrides: Object.keys(overrides),
       },
       start: request.start,
       actor,

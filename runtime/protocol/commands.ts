@@ -215,6 +215,10 @@ export const LaunchContext = z.strictObject({
       batch_norm: BatchNormPolicy,
       /** Null: nobody judges it. */
       gate: GateRule.nullable(),
+      /** Whether to spend the parents' steps otherwise too, and compare. */
+      control: z.boolean(),
+      /** Config keys that the request set itself; they win over what the path's checkpoint holds. */
+      overrides: z.array(z.string()).optional(),
     }),
   ]),
   /** Whose student the job is, on every attempt of a merge by distillation. */

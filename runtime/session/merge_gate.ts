@@ -91,7 +91,12 @@ export async function judgeMerge(
       ...counterparts.sets,
       ...slicesOf(run, parents),
     ],
-    notes: [...held === "gate" ? [] : [VAL_NOTE], ...notes, ...counterparts.notes],
+    notes: [
+      ...held === "gate" ? [] : [VAL_NOTE],
+      ...run.steps.valStep === undefined ? [] : [OWN_STEP_NOTE],
+      ...notes,
+      ...counterparts.notes,
+    ],
     seed: run.config.seed,
     onProgress: merge.onProgress,
   });
@@ -105,6 +110,9 @@ export function heldOut({ data }: TrainingRun): "gate" | "val" | null {
 
 const VAL_NOTE =
   "judged on val, since the module gives no gate split; early stopping and the like have seen it";
+
+const OWN_STEP_NOTE =
+  "judged by the job's loss, sample by sample; the module's own valStep answers for whole batches";
 
 /** The training samples of each parent that a selection picked some for. */
 function slicesOf(run: TrainingRun, parents: readonly MergeParent[]): GateSet[] {

@@ -65,7 +65,9 @@ export async function startMerge(
   const state = RunState.parse(path.state);
   run.originStep = start.origin_step;
   const { lr, grad_clip_norm } = state.hparams;
-  run.hparams = patchHparams(run.hparams, { lr, grad_clip_norm });
+  const inherited = Object.entries({ lr, grad_clip_norm })
+    .filter(([name]) => !start.overrides?.includes(name));
+  run.hparams = patchHparams(run.hparams, Object.fromEntries(inherited));
   // A student is asked about what any of its teachers knows.
   const everything = parents.some(({ loaded }) => loaded.indices === null);
   const taught = everything ? null : rows;

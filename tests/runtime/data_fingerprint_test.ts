@@ -32,6 +32,7 @@ Deno.test("datasetHash() differs for another membership, content, length or role
     await datasetHash(data, null, null),
     await datasetHash(data, data, null),
     await datasetHash(data, null, data),
+    await datasetHash(data, null, null, data),
     await datasetHash(numbered(0, 199), null, null),
   ];
   assertEquals(new Set(hashes).size, hashes.length);

@@ -236,6 +236,9 @@ Deno.test("startMerge() judges on val where there is no gate split and says so, 
   await startMerge(run, start(parents, {}), heard);
   assertEquals(heard.results[0]!.split, "val");
   assert(heard.results[0]!.notes[0]!.includes("no gate split"));
+  run.steps.valStep = () => ({ loss: 0 });
+  await startMerge(run, start(parents, {}), heard);
+  assert(heard.results.pop()!.notes[1]!.includes("valStep"));
   run.data.val = null;
   await startMerge(run, start(parents, {}), heard);
   assertEquals(heard.results.length, 1);

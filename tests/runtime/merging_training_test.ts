@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
 import { startMerge } from "../../runtime/session/start_merge.ts";
@@ -48,6 +48,29 @@ Deno.test("a merge trains on to the same bits, whether or not it was judged and 
   assertEquals(losses[1], losses[0]);
 });
 
+Deno.test("startMerge() takes the learning rate that was asked for, else that of the path", async () => {
+  await using bench = await MergeBench.open();
+  bench.run.hparams = { ...bench.run.hparams, lr: 0.007 };
+  const parents = [await bench.save("one"), await bench.save("other")];
+  for (const overrides of [[], ["lr"]]) {
+    await using child = await MergeBench.open({ lr: 0.5 });
+    await startMerge(child.run, {
+      from: "merge",
+      checkpoints: parents,
+      ancestor: null,
+      origin_step: 0,
+      strategy: "swa",
+      params: {},
+      optimizer: "fresh",
+      batch_norm: "average",
+      gate: null,
+      control: false,
+      overrides,
+    }, { progress() {}, judged() {}, warn() {}, freshOptimizer: () => child.run.optimizer });
+    assertEquals(child.run.hparams.lr, overrides.length === 0 ? 0.007 : 0.5);
+  }
+});
+
 Deno.test("startMerge() begins with a fresh optimizer, or keeps that of the path", async () => {
   for (const optimizer of ["fresh", "keep"] as const) {
     await using bench = await MergeBench.open();
@@ -67,6 +90,6 @@ Deno.test("startMerge() begins with a fresh optimizer, or keeps that of the path
       control: false,
     }, { progress() {}, judged() {}, warn() {}, freshOptimizer: () => child.run.optimizer });
     assertEquals(child.run.optimizer.iterations, optimizer === "keep" ? 30 : 0);
-    assert(child.run.originStep === 30);
+    assertEquals([child.run.originStep, child.run.hparams.lr], [30, 0.02]);
   }
 });
