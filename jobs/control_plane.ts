@@ -125,13 +125,13 @@ export interface MergeRequest {
   batch_norm: BatchNormPolicy;
   /** Null: nobody judges it. */
   gate: GateRule | null;
+  /** Whether the gate has rows of what the parents' steps come to without a merge. */
+  control: boolean;
   start: boolean;
 }
 
 /** A control call under way: its id at once, its receipt when it is applied and durable. */
 export interface PendingCommand {
-  /** Whether the gate has rows of what the parents' steps come to without a merge. */
-  control: boolean;
   command_id: string;
   receipt: Promise<Receipt>;
 }

@@ -221,8 +221,6 @@ export const LaunchContext = z.strictObject({
       overrides: z.array(z.string()).optional(),
     }),
   ]),
-  /** Whose student the job is, on every attempt of a merge by distillation. */
-      /** Whether to spend the parents' steps otherwise too, and compare. */
   /** Of a merge: which of the held-out samples are each parent's own. */
   slices: z.array(z.strictObject({
     job: z.string(),
@@ -232,7 +230,7 @@ export const LaunchContext = z.strictObject({
     /** The checkpoint at which they were. */
     origin: CheckpointReference,
   })).optional(),
-      control: z.boolean(),
+  /** Whose student the job is, on every attempt of a merge by distillation. */
   distillation: z.strictObject({
     teachers: z.array(CheckpointReference).min(2),
     ancestor: CheckpointReference.nullable(),

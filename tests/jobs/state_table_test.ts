@@ -207,10 +207,6 @@ async function ask(fixture: SupervisorFixture, id: string, command: string): Pro
     const request: MergeRequest = {
       ...MERGE,
       with: [{ job: partner.job.id }],
-      strategy: "swa",
-      params: {},
-      config: {},
-      start: false,
     };
     const { job } = await fixture.jobs.merge(id, request, "tester");
     return await fixture.untilState(job.id, "parked");

@@ -225,8 +225,6 @@ Deno.test("POST /jobs/{id}/merge takes jobs and checkpoints", async () => {
     with: [{ job: "job-2" }, { job: "job-3", checkpoint: 4 }],
     strategy: "weighted",
     params: { weights: [1, 2, 0.5] },
-    config: {},
-    start: false,
   });
 });
 
