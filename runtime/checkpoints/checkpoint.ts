@@ -111,20 +111,25 @@ function trainableKeys(handle: ModelHandle): string[] {
  */
 export async function saveCheckpoint(
   path: string,
-  { tensors, metadata }: CheckpointSnapshot,
+  snapshot: CheckpointSnapshot,
 ): Promise<WrittenFile> {
+  const chunks = encodeCheckpoint(snapshot);
+  try {
+    return await writeAtomically(path, chunks);
+  } catch (cause) {
+    throw new CheckpointError(path, `it cannot be written: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** A snapshot as the bytes of a safetensors file, in chunks that share its memory. */
+export function encodeCheckpoint({ tensors, metadata }: CheckpointSnapshot): Uint8Array[] {
   const named = [...tensors].map(([name, { dtype, shape, values }]) => ({
     name,
     dtype: DTYPE_IN_FILE[dtype] satisfies SafetensorsDtype,
     shape,
     values,
   }));
-  const chunks = encodeSafetensors(named, metadata);
-  try {
-    return await writeAtomically(path, chunks);
-  } catch (cause) {
-    throw new CheckpointError(path, `it cannot be written: ${reasonOf(cause)}`, { cause });
-  }
+  return encodeSafetensors(named, metadata);
 }
 
 /**

@@ -92,6 +92,7 @@ export class CommandRouter {
       });
     };
     try {
+      await this.#session.checkpoints.settled();
       run.enterPhase("command", run.axisStep);
       const result = await this.#handle(cmd, payload, applied);
       if (changesTrajectory(cmd, payload)) await channel.durable(announced);
