@@ -74,7 +74,8 @@ export class StepTelemetry implements Disposable {
   /** @param waited Share of the step's time that it waited for its batch. */
   figures(sample: StepSample | null, waited: number): TelemetryFigures {
     const figures = { ...this.#unsampled };
-    if (this.#kinds.has("data_wait")) figures["data_wait"] = waited;
+    // Four digits are more than a clock's noise leaves, and a shorter event.
+    if (this.#kinds.has("data_wait")) figures["data_wait"] = Math.round(waited * 1e4) / 1e4;
     if (sample === null) return figures;
     Object.assign(figures, sample.figures);
     if (this.#before.length > 0) figures["update_ratio"] = this.#updateRatio();
