@@ -4,6 +4,7 @@
  */
 import { resultTable } from "../tasks/result_table.ts";
 import { attached } from "./attached.ts";
+import { checkpointStall } from "./checkpoint_stall.ts";
 import { controlLatency } from "./control_latency.ts";
 import { dataLoading } from "./data_loading.ts";
 import { eventLog } from "./event_log.ts";
@@ -20,6 +21,7 @@ import { tensorflowStep } from "./tensorflow_step.ts";
 const SUBJECTS: Record<string, Subject> = {
   runner_overhead: runnerOverhead,
   control_latency: controlLatency,
+  checkpoint_stall: checkpointStall,
   first_step: firstStep,
   attached,
   sse,
