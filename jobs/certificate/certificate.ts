@@ -1,9 +1,13 @@
 import type { TrainerEvent } from "../../runtime/protocol/events.ts";
 import { CommandFailedError } from "../errors.ts";
+import type { CheckpointRecord } from "../job.ts";
 import type { Outcome } from "../life/control_commands.ts";
 import type { LiveJob } from "../life/live_job.ts";
 import type { SideLink } from "../life/side_worker.ts";
 import { type CertificateRange, type Stretch, stretchOf } from "./stretch.ts";
+
+/** A worker at the checkpoint that a stretch begins from, or where the job began. */
+type Worker = SideLink<CheckpointRecord | null>;
 
 /**
  * Trains a stretch of a job again, beside the job, and says whether every figure in the log and
@@ -18,12 +22,13 @@ export async function certify(
   signal?: AbortSignal,
 ): Promise<Outcome> {
   const stretch = await stretchOf(job, range);
-  const records = [stretch.point.record, ...stretch.checkpoints];
+  const start = stretch.point?.record ?? null;
+  const records = start === null ? stretch.checkpoints : [start, ...stretch.checkpoints];
   for (const { checkpoint } of records) job.held.hold(checkpoint);
   try {
     const altered = await alteredOf(job, stretch);
-    const work = (link: SideLink) => recompute(job, stretch, altered, link);
-    return await job.sides.use(stretch.point.record, work, signal);
+    const work = (link: Worker) => recompute(job, stretch, altered, link);
+    return await job.sides.use(start, work, signal);
   } finally {
     for (const { checkpoint } of records) job.held.release(checkpoint);
   }
@@ -42,9 +47,9 @@ async function recompute(
   job: LiveJob,
   stretch: Stretch,
   altered: number[],
-  link: SideLink,
+  link: Worker,
 ): Promise<Outcome> {
-  const { point, take, to, steps, commands, checkpoints } = stretch;
+  const { point, take, from, to, steps, commands, checkpoints } = stretch;
   assertSameRuntime(job, stretch, link);
   const { artifacts } = job.deps;
   const { step: differs, tensor, compared, steps: count, ...applied } = await link.send("certify", {
@@ -64,8 +69,8 @@ async function recompute(
     first_tensor: tensor,
     altered,
     take,
-    checkpoint: point.record.checkpoint,
-    from: point.record.step,
+    checkpoint: point?.record.checkpoint ?? null,
+    from,
     to,
     steps: count,
     compared,
@@ -75,7 +80,7 @@ async function recompute(
 }
 
 /** @throws {CommandFailedError} when the steps were made by another backend or version. */
-function assertSameRuntime(job: LiveJob, { attempts, point, to }: Stretch, link: SideLink): void {
+function assertSameRuntime(job: LiveJob, { attempts, from, to }: Stretch, link: Worker): void {
   const now = runtimeOf(link.started);
   const { log } = job.deps;
   const started = log.read({ job: job.id, types: ["session_started"] }, 0, Number.MAX_SAFE_INTEGER)
@@ -87,7 +92,7 @@ function assertSameRuntime(job: LiveJob, { attempts, point, to }: Stretch, link:
     if (other === undefined) continue;
     throw new CommandFailedError(
       "runtime_changed",
-      `attempt ${attempt}, which trained some of steps ${point.record.step + 1} to ${to}, had ` +
+      `attempt ${attempt}, which trained some of steps ${from + 1} to ${to}, had ` +
         `${other} ${was[other] ?? "unknown"}; a worker has ${now[other] ?? "none"} now, so that ` +
         `other bits would mean nothing`,
       { was, now },

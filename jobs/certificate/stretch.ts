@@ -17,8 +17,10 @@ export interface CertificateRange {
 
 /** Steps of one take behind a checkpoint, with all that was kept of them. */
 export interface Stretch {
-  point: RestorePoint;
+  /** Null: where the job began. */
+  point: RestorePoint | null;
   take: number;
+  from: number;
   to: number;
   steps: CertifyPayload["steps"];
   commands: CertifyPayload["commands"];
@@ -46,10 +48,11 @@ export async function stretchOf(job: LiveJob, range: CertificateRange): Promise<
   await job.deps.log.durable();
   const { take, to } = lastStepOf(job, range);
   const { point, damaged } = await startOf(job, take, to, range.from);
-  const { step: from } = point.record;
+  const from = point?.record.step ?? 0;
+  const since = point?.seq ?? beginningOf(job, take) ?? 0;
   const { steps, attempts } = await stepsOf(job, take, from, to);
   const { log } = job.deps;
-  const commands = log.read({ job: job.id, types: ["command_applied"] }, point.seq, ALL)
+  const commands = log.read({ job: job.id, types: ["command_applied"] }, since, ALL)
     .filter((event) => event.take === take)
     .flatMap(hyperparameterChange)
     .filter(({ applied_at_step: at }) => at < to);
@@ -57,7 +60,7 @@ export async function stretchOf(job: LiveJob, range: CertificateRange): Promise<
     .filter((record) => record.take === take && record.step > from && record.step <= to)
     .filter((record) => !isOfOtherWeights(job, record))
     .sort((a, b) => a.checkpoint - b.checkpoint);
-  return { point, damaged, take, to, steps, commands, checkpoints, attempts };
+  return { point, damaged, take, from, to, steps, commands, checkpoints, attempts };
 }
 
 /** Whether a gate at the end of training had put a parent's weights in place before it was saved. */
@@ -90,7 +93,10 @@ function lastStepOf(
   throw new UnprocessableError("to", `to: ${where} has no step ${to}; the last is ${greatest}`);
 }
 
-/** The checkpoint to begin from: the newest at or before `from`, else the oldest there is. */
+/**
+ * The checkpoint to begin from: the newest at or before `from`, else the oldest there is. From step
+ * 0 on that is where the job began, if no checkpoint of there is kept.
+ */
 async function startOf(
   job: LiveJob,
   take: number,
@@ -114,6 +120,9 @@ async function startOf(
     if (await artifacts.verify(point.record)) return { point, damaged: unsound };
     unsound.push(point.record.checkpoint);
   }
+  if (from === 0 && beginningOf(job, take) !== null && to <= MAX_CERTIFIED_STEPS) {
+    return { point: null, damaged: unsound };
+  }
   if (within[0] !== undefined) throw damaged(within[0].record);
   const kept = points.map(({ record: { step } }) => step).sort((a, b) => a - b).join(", ") ||
     "none";
@@ -125,12 +134,20 @@ async function startOf(
         `which are of steps ${kept}`,
     );
   }
+  const hint = beginningOf(job, take) === null ? "" : "; from 0 begins where the job began";
   const where = from === undefined ? `before step ${to}` : `at or before step ${from}`;
   throw new ConflictError(
     `no checkpoint of take ${take} ${where} is kept, within ${MAX_CERTIFIED_STEPS} steps of ${to}; ` +
-      `kept ones are at steps ${kept}`,
+      `kept ones are at steps ${kept}${hint}`,
     { job: id },
   );
+}
+
+/** Number of the event from which a take begins where the job began; null for any other take. */
+function beginningOf({ deps: { log }, id }: LiveJob, take: number): number | null {
+  if (take === 1) return 0;
+  return log.read({ job: id, types: ["session_reset"] }, 0, ALL)
+    .find((event) => event.take === take)?.seq ?? null;
 }
 
 async function stepsOf(

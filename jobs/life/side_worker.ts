@@ -20,10 +20,13 @@ import { startFailure } from "./serve_worker.ts";
 /** How long a worker whose work was cancelled may take to notice, in ms. */
 const CANCEL_GRACE_MS = 1_000;
 
+/** Where a side worker's model stands: at a checkpoint, or, null, where the job began. */
+type Place = CheckpointRecord | null;
+
 /** A side worker, to whoever uses it. */
-export interface SideLink {
+export interface SideLink<P extends Place = CheckpointRecord> {
   /** The checkpoint that its model is of. */
-  readonly checkpoint: CheckpointRecord;
+  readonly checkpoint: P;
   /** What it said of itself when it got ready. */
   readonly started: TrainerEvent<"session_started">;
   /** Absolute path of the one folder that it may write to. What is wanted of it is moved away. */
@@ -33,7 +36,7 @@ export interface SideLink {
 }
 
 /** What a side worker is used for. */
-export type SideWork<T> = (link: SideLink) => Promise<T>;
+export type SideWork<T, P extends Place = CheckpointRecord> = (link: SideLink<P>) => Promise<T>;
 
 /**
  * Asks something of a job's model without its training: a worker beside the job's own, in a helper
@@ -76,10 +79,13 @@ export class SideWorkers {
     return this.#uses.size > 0;
   }
 
-  /** Lends a worker at this checkpoint, which the caller holds; see {@linkcode useSideWorker}. */
-  async use<T>(
-    checkpoint: CheckpointRecord,
-    work: SideWork<T>,
+  /**
+   * Lends a worker at this checkpoint, which the caller holds, or at the job's beginning; see
+   * {@linkcode useSideWorker}.
+   */
+  async use<T, P extends Place>(
+    checkpoint: P,
+    work: SideWork<T, P>,
     signal?: AbortSignal,
   ): Promise<T> {
     const use = this.#use(checkpoint, work, signal);
@@ -97,9 +103,9 @@ export class SideWorkers {
     await Promise.allSettled(this.#uses);
   }
 
-  async #use<T>(
-    checkpoint: CheckpointRecord,
-    work: SideWork<T>,
+  async #use<T, P extends Place>(
+    checkpoint: P,
+    work: SideWork<T, P>,
     signal?: AbortSignal,
   ): Promise<T> {
     const { deps, id } = this.#job;
@@ -119,10 +125,10 @@ export class SideWorkers {
     }
   }
 
-  async #work<T>(
-    attempt: SideAttempt,
+  async #work<T, P extends Place>(
+    attempt: SideAttempt<P>,
     { path }: SideFolder,
-    work: SideWork<T>,
+    work: SideWork<T, P>,
     signal?: AbortSignal,
   ): Promise<T> {
     const cancel = () => void attempt.release(CANCEL_GRACE_MS);
@@ -161,12 +167,13 @@ export class SideWorkers {
     });
   }
 
-  async #launch(checkpoint: CheckpointRecord, folder: SideFolder): Promise<SideAttempt> {
+  async #launch<P extends Place>(checkpoint: P, folder: SideFolder): Promise<SideAttempt<P>> {
     const { deps, record } = this.#job;
     const { manifest } = record;
-    const { seq, take, attempt: number } = checkpoint;
+    const at: Place = checkpoint;
+    const { take, attempt: number } = at ?? manifest;
     const plan = {
-      point: { record: checkpoint, seq, take },
+      point: at && { record: at, seq: at.seq, take },
       skipped: [],
       range: { untilStep: 0, fromTake: take, toTake: take },
       commands: [],
@@ -215,12 +222,12 @@ export class SideWorkers {
 }
 
 /** The one worker of one use. */
-class SideAttempt extends Attempt {
+class SideAttempt<P extends Place = Place> extends Attempt {
   /** What it said of itself; null until it is ready. */
   started: TrainerEvent<"session_started"> | null = null;
 
   constructor(
-    readonly checkpoint: CheckpointRecord,
+    readonly checkpoint: P,
     ...attempt: ConstructorParameters<typeof Attempt>
   ) {
     super(...attempt);
@@ -231,8 +238,9 @@ class SideAttempt extends Attempt {
 async function whyGone(attempt: SideAttempt, error: unknown): Promise<unknown> {
   if (!(error instanceof CommandFailedError) || error.code !== "worker_gone") return error;
   const why = attempt.fatal?.message ?? endOf(await attempt.ended);
-  const { checkpoint } = attempt.checkpoint;
-  const message = `the side worker at checkpoint ${checkpoint} ended before it answered: ${why}`;
+  const { checkpoint } = attempt;
+  const place = checkpoint === null ? "the beginning" : `checkpoint ${checkpoint.checkpoint}`;
+  const message = `the side worker at ${place} ended before it answered: ${why}`;
   return new CommandFailedError("worker_gone", message);
 }
 

@@ -189,7 +189,7 @@ Deno.test("a certificate is identical for an honest run, and names what was tamp
   });
 });
 
-Deno.test("a certificate is refused, with what is kept, where the ring dropped every beginning", async () => {
+Deno.test("a certificate is refused where the ring dropped every beginning, unless it is of the run from its start", async () => {
   await using server = await ServerProcess.start();
   const id = await server.submit(SPIRALS, { max_epochs: 10, ckpt_every_steps: null, ckpt_keep: 1 });
   await server.state(id, "completed");
@@ -197,4 +197,7 @@ Deno.test("a certificate is refused, with what is kept, where the ring dropped e
   const { status, body } = await server.call("POST", path, {});
   assertEquals([status, body["type"]], [409, "/problems/conflict"]);
   assert(String(body["detail"]).includes("is kept"));
+  const whole = await server.call("POST", path, { from: 0 });
+  const { result, checkpoint, from, to, compared } = whole.body;
+  assertEquals([result, checkpoint, from, to, compared], ["identical", null, 0, 80, [2]]);
 });
