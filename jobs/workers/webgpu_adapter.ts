@@ -40,7 +40,7 @@ const Answer = z.union([
 type Answer = z.infer<typeof Answer>;
 
 const WEBGPU = fromFileUrl(new URL("../../runtime/backends/webgpu", import.meta.url));
-const ASK_MS = 20_000;
+const ASK_MS = 45_000;
 
 /**
  * Finds the GPU that workers may compute on: inside bubblewrap if it answers there, else in Deno's

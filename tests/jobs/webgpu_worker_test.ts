@@ -1,10 +1,12 @@
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import { denoCacheKey } from "../../jobs/workers/deno_cache.ts";
+import { ProcessLauncher } from "../../jobs/workers/process_launcher.ts";
 import { bwrapArguments } from "../../jobs/workers/sandbox.ts";
 import { gpuDevices } from "../../jobs/workers/gpu_devices.ts";
 import { findWebGpu, type WebGpuAccess, webGpuFor } from "../../jobs/workers/webgpu_adapter.ts";
 import { AttemptRecord } from "../fixtures/attempt_record.ts";
 import { JobFolder, PROJECT_ROOT } from "../fixtures/job_folder.ts";
-import type { AttemptOptions } from "../fixtures/launch_request.ts";
+import { type AttemptOptions, launchRequest } from "../fixtures/launch_request.ts";
 import { webGpuForTests } from "../fixtures/webgpu_adapter.ts";
 
 const adapter = await webGpuForTests();
@@ -70,6 +72,23 @@ Deno.test("bwrapArguments() binds the devices of a view, and with none no more t
   assertStringIncludes(args, "--ro-bind-try /sys/dev /sys/dev");
   assert(args.indexOf("--dev-bind /dev/dri /dev/dri") > args.indexOf("--dev /dev"));
   assertEquals(bwrapArguments({ ...view, devices: [] }), bwrapArguments(view));
+});
+
+Deno.test("isolationFor() says what an attempt gets whose GPU answers in Deno's own sandbox only", async () => {
+  const none = { library: null, reason: "" };
+  const bwrap = { kind: "bwrap+deno", reason: "for the test" } as const;
+  const outside = { adapter: "a GPU", reason: "not in bwrap", sandboxed: false, devices: [] };
+  const folder = await Deno.makeTempDir();
+  // Its cache is said to be warm, so that it starts no process.
+  await Deno.writeTextFile(`${folder}/warm`, denoCacheKey(PROJECT_ROOT));
+  const options = { projectRoot: PROJECT_ROOT, sandbox: "auto", denoDir: folder } as const;
+  const launcher = new ProcessLauncher(options, bwrap, none, outside);
+  await launcher.warmed;
+  const { context } = await launchRequest(folder, "");
+  const kind = (backend: AttemptOptions["backend"] & string) =>
+    launcher.isolationFor({ context: { ...context, backend } }).kind;
+  assertEquals([kind("webgpu"), kind("auto"), kind("wasm")], ["deno", "deno", "bwrap+deno"]);
+  await Deno.remove(folder, { recursive: true });
 });
 
 /** The losses of its steps. @throws when it did not train to its end. */
