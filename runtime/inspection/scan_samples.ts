@@ -3,7 +3,7 @@ import type { Batch, Dataset } from "../data/dataset.ts";
 import type { ResolvedLoss } from "../training/losses.ts";
 import type { ModelHandle } from "../training/model_handle.ts";
 import { type OutcomeForm, outcomeForm, type Outcomes, outcomesOf } from "./outcomes.ts";
-import { batchLosses } from "./per_sample_loss.ts";
+import { batchLosses } from "./batch_losses.ts";
 
 /** What {@linkcode scanSamples} scans, and how. */
 export interface ScanArguments {

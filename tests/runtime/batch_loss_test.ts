@@ -4,7 +4,7 @@ import { chooseBackend } from "../../runtime/backends/choose.ts";
 import { readValues } from "../../runtime/backends/tensor_view.ts";
 import { keyedStream } from "../../runtime/determinism/rng.ts";
 import { installSeededRandom } from "../../runtime/determinism/seeded_math_random.ts";
-import { perSampleLosses } from "../../runtime/inspection/per_sample_loss.ts";
+import { scannedLosses } from "../fixtures/scanned_losses.ts";
 import { defineJob, type JobDefinition, type LossBatch, tensorDataset } from "../../runtime/mod.ts";
 import { buildJob } from "../../runtime/session/load_job.ts";
 import { evaluate } from "../../runtime/training/evaluate.ts";
@@ -145,7 +145,7 @@ Deno.test("a loss that takes the batch sees inputs, positions, weights, and what
       seen.length = 0;
       const indices = Int32Array.from([7, 2, 9]);
       const { handle, loss, data: { train: dataset } } = run;
-      const losses = await perSampleLosses({ handle, loss, dataset, indices, batchSize: 2 });
+      const losses = await scannedLosses({ handle, loss, dataset, indices, batchSize: 2 });
       assertEquals(losses.length, 3);
       assertEquals(seen.map(({ indices }) => [...indices]), [[7, 2], [9]]);
     });

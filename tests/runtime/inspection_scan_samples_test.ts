@@ -2,9 +2,9 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import * as tf from "@tensorflow/tfjs";
 import { chooseBackend } from "../../runtime/backends/choose.ts";
 import type { Dataset } from "../../runtime/data/dataset.ts";
-import { perSampleLosses } from "../../runtime/inspection/per_sample_loss.ts";
 import type { Loss, TensorOrRecord } from "../../runtime/job_definition.ts";
 import { resolveLoss } from "../../runtime/training/losses.ts";
+import { scannedLosses } from "../fixtures/scanned_losses.ts";
 import { type ModelHandle, modelHandle } from "../../runtime/training/model_handle.ts";
 
 const SAMPLES = 23;
@@ -43,12 +43,12 @@ const LOSSES: Record<string, Loss> = {
 
 for (const backend of ["cpu", "wasm"] as const) {
   for (const [name, loss] of Object.entries(LOSSES)) {
-    Deno.test(`perSampleLosses() with ${name} is exact and in order on ${backend}`, async () => {
+    Deno.test(`scanSamples() with ${name} is exact and in order on ${backend}`, async () => {
       await chooseBackend(backend, 1);
       const handle = identityModel();
       const { numTensors } = tf.memory();
       for (const batchSize of [1, 5, SAMPLES, 100]) {
-        const losses = await perSampleLosses({
+        const losses = await scannedLosses({
           handle,
           loss: resolveLoss(loss),
           dataset: dataset(),
@@ -61,10 +61,10 @@ for (const backend of ["cpu", "wasm"] as const) {
   }
 }
 
-Deno.test("perSampleLosses() of indices keeps their order", async () => {
+Deno.test("scanSamples() of indices keeps their order", async () => {
   await chooseBackend("cpu", 1);
   const indices = new Int32Array([20, 3, 3, 0, 22]);
-  const losses = await perSampleLosses({
+  const losses = await scannedLosses({
     handle: identityModel(),
     loss: resolveLoss("meanSquaredError"),
     dataset: dataset(),
@@ -74,13 +74,13 @@ Deno.test("perSampleLosses() of indices keeps their order", async () => {
   assertEquals(losses, Float32Array.from(indices, (index) => expected[index]!));
 });
 
-Deno.test("perSampleLosses() keeps losses that are not finite", async () => {
+Deno.test("scanSamples() keeps losses that are not finite", async () => {
   await chooseBackend("cpu", 1);
   const broken: Dataset = {
     length: 3,
     batch: () => ({ xs: tf.tensor2d([[NaN], [Infinity], [1]]), ys: tf.zeros([3, 1]) }),
   };
-  const losses = await perSampleLosses({
+  const losses = await scannedLosses({
     handle: identityModel(),
     loss: resolveLoss("meanSquaredError"),
     dataset: broken,
@@ -89,7 +89,7 @@ Deno.test("perSampleLosses() keeps losses that are not finite", async () => {
   assertEquals(losses, new Float32Array([NaN, Infinity, 1]));
 });
 
-Deno.test("perSampleLosses() takes several targets, sample by sample where it must", async () => {
+Deno.test("scanSamples() takes several targets, sample by sample where it must", async () => {
   await chooseBackend("cpu", 1);
   const two: Dataset = {
     length: 3,
@@ -103,7 +103,7 @@ Deno.test("perSampleLosses() takes several targets, sample by sample where it mu
     return tf.sum(tf.add(tf.sub(yPred, near!), tf.sub(yPred, far!)));
   };
   const { numTensors } = tf.memory();
-  const losses = await perSampleLosses({
+  const losses = await scannedLosses({
     handle: identityModel(),
     loss: resolveLoss(loss),
     dataset: two,
@@ -113,7 +113,7 @@ Deno.test("perSampleLosses() takes several targets, sample by sample where it mu
   assertEquals(tf.memory().numTensors, numTensors);
 });
 
-Deno.test("perSampleLosses() runs dropout and BatchNorm as in inference", async () => {
+Deno.test("scanSamples() runs dropout and BatchNorm as in inference", async () => {
   await chooseBackend("cpu", 1);
   const handle = modelHandle(tf.sequential({
     layers: [
@@ -122,7 +122,7 @@ Deno.test("perSampleLosses() runs dropout and BatchNorm as in inference", async 
     ],
   }));
   const scan = (batchSize: number) =>
-    perSampleLosses({
+    scannedLosses({
       handle,
       loss: resolveLoss("meanSquaredError"),
       dataset: dataset(),
@@ -134,58 +134,30 @@ Deno.test("perSampleLosses() runs dropout and BatchNorm as in inference", async 
   handle.dispose();
 });
 
-Deno.test("perSampleLosses() tells its progress and yields after each batch", async () => {
+Deno.test("scanSamples() tells how far it is after each batch", async () => {
   await chooseBackend("cpu", 1);
   const told: [number, number][] = [];
-  let yields = 0;
-  await perSampleLosses({
+  await scannedLosses({
     handle: identityModel(),
     loss: resolveLoss("meanSquaredError"),
     dataset: dataset(),
     batchSize: 10,
-    onProgress: (done, total) => told.push([done, total]),
-    yield: () => {
-      yields++;
+    onBatch: (done, total) => {
+      told.push([done, total]);
       return Promise.resolve();
     },
   });
   assertEquals(told, [[10, SAMPLES], [20, SAMPLES], [SAMPLES, SAMPLES]]);
-  assertEquals(yields, 3);
 });
 
-Deno.test("perSampleLosses() ends with the reason of its signal, and leaks nothing", async () => {
-  await chooseBackend("cpu", 1);
-  const controller = new AbortController();
-  const { numTensors } = tf.memory();
-  let done = 0;
-  await assertRejects(
-    () =>
-      perSampleLosses({
-        handle: identityModel(),
-        loss: resolveLoss("meanSquaredError"),
-        dataset: dataset(),
-        batchSize: 5,
-        onProgress: (samples) => {
-          done = samples;
-          controller.abort(new Error("the job stops"));
-        },
-        signal: controller.signal,
-      }),
-    Error,
-    "the job stops",
-  );
-  assertEquals(done, 5);
-  assertEquals(tf.memory().numTensors, numTensors);
-});
-
-Deno.test("perSampleLosses() of a loss that throws leaks no tensors", async () => {
+Deno.test("scanSamples() of a loss that throws leaks no tensors", async () => {
   await chooseBackend("cpu", 1);
   const { numTensors } = tf.memory();
   const loss = resolveLoss(() => {
     throw new Error("no such loss");
   });
   await assertRejects(
-    () => perSampleLosses({ handle: identityModel(), loss, dataset: dataset(), batchSize: 5 }),
+    () => scannedLosses({ handle: identityModel(), loss, dataset: dataset(), batchSize: 5 }),
     Error,
     "no such loss",
   );
