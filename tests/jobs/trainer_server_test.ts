@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { getLogger } from "@logtape/logtape";
 import { TrainerServer } from "../../jobs/attached/trainer_server.ts";
-import { event, hello, started, step, type TrainerClient } from "../fixtures/trainer_client.ts";
+import { event, hello, started, step, TrainerClient } from "../fixtures/trainer_client.ts";
 import { TrainerServerFixture } from "../fixtures/trainer_server_fixture.ts";
 
 const isAck = (seq: number) => (line: Record<string, unknown>) =>
@@ -55,6 +55,7 @@ Deno.test("TrainerServer refuses a second trainer of a run, and the first goes o
 
 Deno.test("TrainerServer cuts off what is no trainer, with one line in its log", async () => {
   await using harness = await TrainerServerFixture.open();
+  await using impatient = await TrainerServerFixture.open(null, 300);
   const line = "x".repeat(1_000_000);
   const cases: [string, (client: TrainerClient) => Promise<void>, string][] = [
     ["garbage", (client) => client.write("GET / HTTP/1.1\r\n\r\n"), "no JSON"],
@@ -75,13 +76,14 @@ Deno.test("TrainerServer cuts off what is no trainer, with one line in its log",
     }, "neither event nor reply"],
   ];
   for (const [what, say, why] of cases) {
-    harness.logged.length = 0;
-    await using client = await harness.connect();
+    const { logged, server } = why === "said nothing" ? impatient : harness;
+    logged.length = 0;
+    await using client = await TrainerClient.connect(server.port);
     await say(client).catch(() => {/* It may hang up in the middle. */});
     await client.rest();
-    await until(() => harness.logged.length > 0);
-    assertEquals(harness.logged.length, 1, what);
-    assertStringIncludes(harness.logged[0]!, why, what);
+    await until(() => logged.length > 0);
+    assertEquals(logged.length, 1, what);
+    assertStringIncludes(logged[0]!, why, what);
   }
   await using client = await harness.connect();
   await client.send(hello({ run_id: "run-1" }), started());
