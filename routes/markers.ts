@@ -1,7 +1,6 @@
 import type { LoggedEvent } from "../jobs/events/event_log.ts";
 import type { JobManifest } from "../jobs/job.ts";
-import type { HparamsChange } from "../runtime/protocol/hparams.ts";
-import { brief, changeText } from "../static/figures.js";
+import { hparamsText } from "./views/hparams_text.ts";
 
 /** Something that happened at a step of a job, as its charts mark it. */
 export interface Marker {
@@ -92,12 +91,6 @@ const TELLING: Record<(typeof MARKED_TYPES)[number], (data: Fields) => Told> = {
     };
   },
 };
-
-/** `lr 0.1 → 0.01`; scripts of earlier releases do not say what changed. */
-function hparamsText(data: Fields): string {
-  const changed = (data["changed"] ?? {}) as HparamsChange;
-  return changeText(changed) || `learning rate ${brief(number(data, "lr"))}`;
-}
 
 /** The markers of a job: what its log says, and the jobs that started from it. */
 export function markersOf(
