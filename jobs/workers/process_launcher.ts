@@ -104,6 +104,8 @@ export class ProcessLauncher implements Launcher {
   readonly #options: ProcessLauncherOptions;
   readonly #entry: string;
   readonly #gpus: GpuPool;
+  /** What a job gets that names webgpu itself; null until there is one. */
+  #named: WebGpuAccess | null = null;
   /** Settles when a first process has filled the cache: later ones start in a fraction of the time. */
   readonly warmed: Promise<void>;
 
@@ -125,14 +127,23 @@ export class ProcessLauncher implements Launcher {
 
   async launch(request: LaunchRequest): Promise<LaunchedWorker> {
     await this.warmed;
+    // Software computes for a job that names webgpu, whatever the others get.
+    if (request.context.backend === "webgpu" && this.webgpu.adapter === null) {
+      this.#named ??= await findWebGpu("webgpu", this.#options.sandbox, this.isolation);
+    }
     return this.#launch(request, this.isolationFor(request).kind === "bwrap+deno");
   }
 
   /** A GPU that does not answer inside bubblewrap is used in Deno's own sandbox. */
   isolationFor(request: Pick<LaunchRequest, "context" | "permissions">): Isolation {
-    const gpu = webGpuFor(request.context, nativeFor(request, this.native), this.webgpu);
+    const access = this.#accessOf(request);
+    const gpu = webGpuFor(request.context, nativeFor(request, this.native), access);
     if (gpu === null || gpu.sandboxed) return this.isolation;
     return { kind: "deno", reason: gpu.reason };
+  }
+
+  #accessOf({ context: { backend } }: Pick<LaunchRequest, "context">): WebGpuAccess {
+    return backend === "webgpu" ? this.#named ?? this.webgpu : this.webgpu;
   }
 
   async reap(process: WorkerProcess): Promise<void> {
@@ -144,7 +155,8 @@ export class ProcessLauncher implements Launcher {
 
   async #launch(request: LaunchRequest, sandboxed: boolean): Promise<LaunchedWorker> {
     const { context, memoryBytes, timeoutMs } = request;
-    const { native, webgpu } = this;
+    const { native } = this;
+    const webgpu = this.#accessOf(request);
     let devices: Devices | undefined;
     let child: Deno.ChildProcess;
     try {

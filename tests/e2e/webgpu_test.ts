@@ -7,11 +7,11 @@ const adapter = await webGpuForTests();
 const spirals = await Deno.readTextFile(`${PROJECT_ROOT}/tests/fixtures/spirals.ts`);
 
 Deno.test({
-  name: "a job on webgpu trains on a real server, is steered and taken back",
+  name: "a job that names webgpu trains on a real server, is steered and taken back",
   ignore: adapter === null,
   fn: async () => {
-    await using server = await ServerProcess.start("--backend", "webgpu");
-    const config = { max_epochs: 1_000, max_steps: 100_000 };
+    await using server = await ServerProcess.start();
+    const config = { backend: "webgpu", max_epochs: 1_000, max_steps: 100_000 };
     const job = `/jobs/${await server.submit(spirals, config)}`;
     const steps = `${job}/events?types=trainStep`;
     await server.event(steps, ({ data }) => data["step"] === 3);
