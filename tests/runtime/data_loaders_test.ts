@@ -54,11 +54,7 @@ async function trained(
 }
 
 async function withModule(source: string, test: (path: string) => Promise<void>): Promise<void> {
-  // In this folder, so that its imports are found.
-  const path = await Deno.makeTempFile({
-    dir: fromFileUrl(new URL(".", import.meta.url)),
-    suffix: ".ts",
-  });
+  const path = await Deno.makeTempFile({ suffix: ".ts" });
   try {
     await Deno.writeTextFile(path, source);
     await test(path);
