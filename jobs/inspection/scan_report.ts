@@ -37,7 +37,8 @@ export async function scanReport(
     }, side.folder);
   }, signal);
   const bytes = record.columns.reduce((sum, column) => sum + column.bytes, 0);
-  job.record.append("artifact_created", { name: `reports/${record.report}`, bytes });
+  const { split } = record;
+  job.record.append("artifact_created", { name: `reports/${record.report}`, bytes, split });
   return record;
 }
 

@@ -81,6 +81,8 @@ const FOLDS: { readonly [T in EventType]?: Fold<T> } = {
     return { metrics: { last, best: better ? best : metrics.best, val } };
   },
   merge_gate: (_, judged) => ({ gate: forManifest(GateResult.parse(judged)) }),
+  artifact_created: ({ test_looks }, { split }) =>
+    split === "test" ? { test_looks: test_looks + 1 } : {},
   test_complete: countTest,
   auto_test_complete: countTest,
 };

@@ -96,7 +96,8 @@ export interface TrainerEvents {
     /** Hyperparameters as they are at the start again. */
     config: Record<string, unknown>;
   };
-  artifact_created: { name: string; bytes: number };
+  /** `split`: the one that it shows samples of; each of `test` is a look at it. */
+  artifact_created: { name: string; bytes: number; split?: string };
   log: {
     level: "debug" | "info" | "warn" | "error";
     message: string;

@@ -92,6 +92,19 @@ Deno.test("a report of a job's samples, while it trains", async (t) => {
     assertEquals(one.body["columns"], two.body["columns"]);
   });
 
+  await t.step(
+    "with an embedding it groups samples, describes the groups, lays them out",
+    async () => {
+      const embedding = { k: "auto", projection: "umap" };
+      const { body } = await server.call("POST", `/jobs/${job}/report`, { embedding });
+      const found = body["embedding"] as { k: number; clusters: { count: number }[] };
+      assert(found.k >= 2 && found.clusters.length === found.k, JSON.stringify(body));
+      assertEquals(found.clusters.reduce((sum, { count }) => sum + count, 0), TRAIN);
+      const rows = await rowsOf(server, `/jobs/${job}/reports/${body["report"]}`, "cluster");
+      assert(rows.every((row) => "x" in row && "y" in row));
+    },
+  );
+
   await t.step("a fork's report is of the samples that it trains on, or of all", async () => {
     const { body: fork } = await server.call("POST", `/jobs/${job}/fork`, {
       selection: { kind: "indices", indices: [9, 3, 200] },

@@ -1,6 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { ControlRequest } from "../../jobs/control_plane.ts";
-import { CommandFailedError, ConflictError } from "../../jobs/errors.ts";
+import {
+  CommandFailedError,
+  ConflictError,
+  NotFoundError,
+  UnprocessableError,
+} from "../../jobs/errors.ts";
 import { ReportStore } from "../../jobs/inspection/report_store.ts";
 import { scriptedScan } from "../fixtures/scripted_scan.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
@@ -115,4 +120,67 @@ Deno.test("ReportStore.keep() refuses columns that are not what was announced, a
   await Deno.writeFile(`${folder}/loss`, new Uint8Array(12));
   await assertRejects(() => reports.keep(record, folder), CommandFailedError, "loss");
   assertEquals(await reports.list(id), []);
+});
+
+Deno.test("a stored selection is refused once the data are others, or of another split", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const id = await running(fixture);
+  const tried = await fixture.control(id, {
+    command: "selection",
+    selection: { kind: "region", from: 0.4 },
+    split: "train",
+    at: "now",
+  });
+  assertEquals([tried.count, tried.samples, tried.report], [2, 3, 1]);
+  const request = {
+    selection: { kind: "stored", sha256: String(tried.sha256) },
+    at: "now",
+    config: {},
+    lr_mul: 1,
+    optimizer: "keep",
+    start: false,
+  } as const;
+  const { job } = await fixture.jobs.fork(id, request, "tester");
+  assertEquals(job.spawn?.kind === "fork" && job.spawn.selection, { kind: "region", from: 0.4 });
+
+  const keep = async (changes: Record<string, unknown>) => {
+    const rule = { selection: { kind: "all" }, split: "train", of: "parent", dataset_hash: "data" };
+    const bytes = new TextEncoder().encode(JSON.stringify({ ...rule, ...changes }));
+    const sha256 = await fixture.artifacts.putBlob(id, bytes);
+    return { ...request, selection: { kind: "stored", sha256 } as const };
+  };
+  const [old, val] = [await keep({ dataset_hash: "older" }), await keep({ split: "val" })];
+  const refused = (given: typeof request) => () => fixture.jobs.fork(id, given, "tester");
+  await assertRejects(refused(old as typeof request), UnprocessableError, "data have changed");
+  await assertRejects(refused(val as typeof request), UnprocessableError, "it is of val");
+  const none = { ...request, selection: { kind: "stored", sha256: "0".repeat(64) } as const };
+  await assertRejects(refused(none as typeof request), NotFoundError);
+  await fixture.control(id, { command: "stop" });
+});
+
+Deno.test("a label rule is refused where the loss tells no classes apart", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const id = await running(fixture);
+  await assertRejects(
+    () =>
+      fixture.control(id, {
+        command: "selection",
+        selection: { kind: "label", labels: [1] },
+        split: "train",
+        at: "now",
+      }),
+    UnprocessableError,
+    "have no labels",
+  );
+  await fixture.control(id, { command: "stop" });
+});
+
+Deno.test("a report of the test split is a look at it, and counts as one", async () => {
+  await using fixture = await SupervisorFixture.open();
+  const id = await running(fixture);
+  await fixture.control(id, REPORT);
+  assertEquals((await fixture.jobs.get(id)).test_looks, 0);
+  await fixture.control(id, { ...REPORT, split: "test" });
+  assertEquals((await fixture.jobs.get(id)).test_looks, 1);
+  await fixture.control(id, { command: "stop" });
 });
