@@ -7,7 +7,7 @@ import {
   SERVER_EVENT_TYPES,
   TRAINER_EVENT_TYPES,
 } from "../runtime/protocol/events.ts";
-import project from "../deno.json" with { type: "json" };
+import { VERSION } from "./package.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { parseQuery } from "./parse.ts";
 import { ServerInfoQuery } from "./schemas.ts";
@@ -35,7 +35,7 @@ function serverInfo(asked: number | undefined) {
   }
   return {
     name: "onthefly",
-    version: project.version,
+    version: VERSION,
     protocol: PROTOCOL_VERSION,
     deno: Deno.version.deno,
     backends: BACKENDS,

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { z } from "zod";
-import project from "../deno.json" with { type: "json" };
+import { LICENSE, VERSION } from "./package.ts";
 import { type Operation, OPERATIONS } from "./operations.ts";
 import { PROBLEMS } from "./problem.ts";
 
@@ -25,7 +25,7 @@ export function openapiDocument(): Record<string, unknown> {
   }
   return {
     openapi: "3.1.0",
-    info: { title: "OnTheFly", version: project.version, license: { name: project.license } },
+    info: { title: "OnTheFly", version: VERSION, license: { name: LICENSE } },
     paths,
     components: { schemas: { Problem: jsonSchema(Problem, "output") } },
   };

@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "main.ts": ["routes/", "jobs/", "runtime/protocol/"],
   "routes/": ["routes/", "jobs/", "runtime/protocol/"],
   // The version of the API is the package's.
-  "routes/openapi.ts": ["routes/", "deno.json"],
+  "routes/package.ts": ["deno.json"],
   // A figure reads the same whether the server or the page wrote it.
   "routes/views/": ["routes/", "jobs/", "runtime/protocol/", "static/figures.js"],
   "jobs/": ["jobs/", "runtime/protocol/"],
