@@ -84,6 +84,6 @@ export const EVENT_CHECKS: Record<TrainerEventType, z.ZodType> = {
     changed: small.optional(),
   }),
   progress: z.looseObject({ step: count }),
-  health: HealthReport.extend(at)
+  health: z.looseObject({ ...HealthReport.shape, ...at })
     .refine((report) => JSON.stringify(report).length <= 48 * 1_024, "expected at most 48 KiB"),
 };

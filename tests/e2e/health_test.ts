@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { decodeSafetensors } from "../../runtime/checkpoints/safetensors.ts";
 import { HEALTH_CHECKS, HealthReport } from "../../runtime/protocol/health.ts";
+import { attachedJob, AttachedRun, freePort } from "../fixtures/attached_run.ts";
 import { ServerProcess, type StreamedEvent } from "../fixtures/server_process.ts";
 
 const SPIRALS = await Deno.readTextFile(new URL("../fixtures/spirals.ts", import.meta.url));
@@ -78,4 +79,24 @@ Deno.test("POST /jobs/{id}/health/{check} answers for a live, a parked and an en
       assertEquals([field.status, field.body["field"]], [422, "steps"]);
     },
   );
+});
+
+Deno.test("a script without a module replays in its own process, and goes on as it was", async () => {
+  const port = freePort();
+  await using server = await ServerProcess.start("--dashboard-port", String(port));
+  await using _run = await AttachedRun.start({
+    runName: "patient",
+    maxEpochs: 10_000,
+    port,
+    delayMs: 1,
+  });
+  const job = await attachedJob(server, "patient");
+  await server.event(`/jobs/${job}/events?types=trainStep`, ({ data }) => data["step"] === 5);
+  for (const name of HEALTH_CHECKS) {
+    const { status, body } = await server.call("POST", `/jobs/${job}/health/${name}`);
+    assertEquals(status, 200, JSON.stringify(body));
+    assertEquals(HealthReport.parse(body["health"]).check, name);
+  }
+  assertEquals((await server.call("GET", `/jobs/${job}`)).body["state"], "running");
+  assertEquals((await server.call("POST", `/jobs/${job}/stop`)).status, 200);
 });
