@@ -1,5 +1,4 @@
 import { toFileUrl } from "@std/path";
-import type * as tf from "@tensorflow/tfjs";
 import { setPrecision } from "../backends/precision.ts";
 import { CheckedDataset } from "../data/checked_dataset.ts";
 import type { Dataset } from "../data/dataset.ts";
