@@ -91,6 +91,23 @@ Deno.test("isolationFor() says what an attempt gets whose GPU answers in Deno's 
   await Deno.remove(folder, { recursive: true });
 });
 
+/** A net with the one layer that webgpu cannot train. */
+const OBLONG = `import * as tf from "@tensorflow/tfjs";
+import { defineJob, tensorDataset } from "onthefly";
+export default defineJob({
+  config: { maxSteps: 2, batchSize: 2 },
+  model: () => tf.sequential({ layers: [
+    tf.layers.conv3d({ inputShape: [4, 6, 4, 1], filters: 2, kernelSize: 1 }),
+    tf.layers.maxPooling3d({ poolSize: [2, 3, 2], name: "oblong" }),
+    tf.layers.flatten(),
+    tf.layers.dense({ units: 1 }),
+  ] }),
+  optimizer: () => tf.train.sgd(0.1),
+  loss: "meanSquaredError",
+  data: () => ({ train: tensorDataset(tf.ones([4, 4, 6, 4, 1]), tf.zeros([4, 1])) }),
+});
+`;
+
 /** The losses of its steps. @throws when it did not train to its end. */
 async function lossesOf(record: AttemptRecord, steps = STEPS): Promise<number[]> {
   const { code, stderrTail } = await record.exit();
@@ -124,6 +141,17 @@ Deno.test({ name: "a worker on webgpu trains as on wasm", ignore }, async (t) =>
     const { kind } = folder.launcher.isolationFor(request);
     const { sandboxed } = folder.launcher.webgpu;
     assertEquals(kind, sandboxed ? folder.launcher.isolation.kind : "deno");
+  });
+  await t.step("a layer that webgpu cannot train is named before the first step", async () => {
+    const record = await folder.launch("noise", OBLONG, { job: "job-e", backend: "webgpu" });
+    const { message } = await record.event("error");
+    assertStringIncludes(message, "oblong");
+    assertStringIncludes(
+      message,
+      "cannot be trained on webgpu: maxPooling3d with poolSize [2,3,2]",
+    );
+    await record.exit();
+    assertEquals(record.events.filter(({ type }) => type === "trainStep"), []);
   });
   await t.step("it pauses, saves and goes on; from the checkpoint it goes on as well", async () => {
     const record = await launch({ job: "job-d", backend: "webgpu", config });
