@@ -90,10 +90,18 @@ Deno.test("createSupervisor() catches a stale KV up with the log", async () => {
     });
   }
   const store = await openJobStore(`${fixture.folder}/kv.sqlite3`);
-  const { session, module, files, owner, created_at } = completed;
+  const { session, module, files, owner, created_at, priority } = completed;
   const names = { id, session, project, run_name };
   await store.create(
-    newManifest(created_at, { ...names, kind: "root", config: LONG, module, files, owner }),
+    newManifest(created_at, {
+      ...names,
+      kind: "root",
+      config: LONG,
+      module,
+      files,
+      owner,
+      priority,
+    }),
   );
   store.close();
   await fixture.begin();
@@ -143,6 +151,9 @@ Deno.test("a command that a crash cut short is told as failed", async () => {
 
 Deno.test("a pause that was answered is told as applied, though a crash kept its receipt from KV", async () => {
   await using fixture = await SupervisorFixture.open();
+  fixture.launcher.script = {
+    beforeStep: () => new Promise((resolve) => setTimeout(resolve, 2)),
+  };
   const { id } = await fixture.submit({ ...LONG, max_steps: 100_000, max_epochs: 100_000 });
   await fixture.untilStep(id, 5);
   const { store } = fixture;
