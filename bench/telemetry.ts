@@ -3,8 +3,8 @@ import type { Subject } from "./figure.ts";
 import { median } from "./statistics.ts";
 
 /** As many as telemetry samples one of, so that each block has its share of the price. */
-const BLOCK_STEPS = 20;
-const PAIRS = 300;
+const BLOCK_STEPS = 25;
+const PAIRS = 1_000;
 
 /** What all telemetry costs the bench's small job, against the same job without any. */
 export const telemetry: Subject = async (note) => {

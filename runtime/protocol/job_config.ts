@@ -132,7 +132,7 @@ export const DEFAULT_JOB_CONFIG: JobConfig = {
   prefetch: 2,
   loaders: 0,
   telemetry: ["activation_zero_frac", "update_ratio", "data_wait", "memory", "gpu"],
-  telemetryEverySteps: 20,
+  telemetryEverySteps: 25,
   testAfter: false,
   pauseAfterTest: false,
   onNonFinite: "pause",
