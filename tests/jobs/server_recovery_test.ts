@@ -168,6 +168,7 @@ Deno.test("a pause that was answered is told as applied, though a crash kept its
   await fixture.crash();
   const told = await fixture.jobs.receipt(id, command_id);
   assertEquals([told.status, told.applied_at_step], ["applied", answered.applied_at_step]);
+  await fixture.untilState(id, "paused");
 });
 
 Deno.test("shutdown() saves what runs, and the next server goes on from there", async () => {
