@@ -193,6 +193,16 @@ export interface ControlPlane {
     actor: string,
     idempotency?: Idempotency,
   ): Promise<{ job: JobManifest; replayed: boolean }>;
+  /**
+   * Several forks at once: all of them, or none when one is refused. `overlap`: how many samples more
+   * than one of them trains on; null where only a scan can tell.
+   */
+  forkAll(
+    job: string,
+    requests: readonly ForkRequest[],
+    actor: string,
+    idempotency?: Idempotency,
+  ): Promise<{ jobs: JobManifest[]; overlap: number | null; replayed: boolean }>;
   merge(
     job: string,
     request: MergeRequest,

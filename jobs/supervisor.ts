@@ -22,8 +22,9 @@ import { NotFoundError, UnavailableError } from "./errors.ts";
 import { type BoundKey, IdempotentRequests } from "./life/idempotent_requests.ts";
 import type { CheckpointRecord, JobManifest, Receipt } from "./job.ts";
 import { JobRegistry } from "./life/job_registry.ts";
-import { fork } from "./lineage/lineage.ts";
+import { fork } from "./lineage/fork.ts";
 import { merge } from "./lineage/merge.ts";
+import { knownOverlap } from "./lineage/known_overlap.ts";
 import { removeJob } from "./life/removal.ts";
 import { Scheduler } from "./life/scheduler.ts";
 import { fileSize } from "./storage/durable_file.ts";
@@ -106,9 +107,24 @@ class Supervisor implements ControlPlane, TrainerHost {
     actor: string,
     idempotency?: Idempotency,
   ): Promise<{ job: JobManifest; replayed: boolean }> {
-    const job = await this.#registry.load(id);
+    const { jobs: [job], replayed } = await this.forkAll(id, [request], actor, idempotency);
+    return { job: job!, replayed };
+  }
+
+  async forkAll(
+    id: string,
+    requests: readonly ForkRequest[],
+    actor: string,
+    idempotency?: Idempotency,
+  ): Promise<{ jobs: JobManifest[]; overlap: number | null; replayed: boolean }> {
+    const parent = await this.#registry.load(id);
     const key = bind(id, idempotency);
-    return await this.#create(key, () => fork(this.#children, job, request, actor, key));
+    const made = await this.#createAll(
+      key,
+      () => fork(this.#children, parent, requests, actor, key),
+    );
+    const overlap = await knownOverlap(this.#deps, parent.record.manifest, made.jobs);
+    return { ...made, overlap };
   }
 
   async merge(
@@ -239,22 +255,33 @@ class Supervisor implements ControlPlane, TrainerHost {
     key: BoundKey | undefined,
     make: () => Promise<JobManifest>,
   ): Promise<{ job: JobManifest; replayed: boolean }> {
+    const { jobs: [job], replayed } = await this.#createAll(key, async () => [await make()]);
+    return { job: job!, replayed };
+  }
+
+  /** Makes jobs once per key, announces them and lets them go to work. */
+  async #createAll(
+    key: BoundKey | undefined,
+    make: () => Promise<JobManifest[]>,
+  ): Promise<{ jobs: JobManifest[]; replayed: boolean }> {
     this.#assertOpen();
     const create = async () => {
-      const job = this.#registry.adopt(await make());
-      announce(job);
-      const { start, kind } = job.record.manifest;
-      if (start || kind === "merge") job.requestWorker();
-      else job.goTo("parked", "not to start yet", { goal: "parked" });
+      const jobs = (await make()).map((manifest) => this.#registry.adopt(manifest));
+      jobs.forEach(announce);
+      for (const job of jobs) {
+        const { start, kind } = job.record.manifest;
+        if (start || kind === "merge") job.requestWorker();
+        else job.goTo("parked", "not to start yet", { goal: "parked" });
+      }
       await this.#deps.log.durable();
-      return job;
+      return jobs;
     };
     const { made, replayed } = await this.#requests.once(
       key,
       create,
-      (id) => this.#registry.load(id),
+      (ids) => Promise.all(ids.split(" ").map((id) => this.#registry.load(id))),
     );
-    return { job: made.record.manifest, replayed };
+    return { jobs: made.map(({ record }) => record.manifest), replayed };
   }
 
   #assertOpen(): void {

@@ -1,9 +1,10 @@
 import { type Context, Hono } from "hono";
-import type { ForkRequest, MergeRequest } from "../jobs/control_plane.ts";
+import type { MergeRequest } from "../jobs/control_plane.ts";
 import { UnprocessableError } from "../jobs/errors.ts";
 import type { JobManifest } from "../jobs/job.ts";
 import { MERGE_STRATEGIES, type MergeStrategy } from "../runtime/protocol/merge_strategy.ts";
 import type { AppDeps } from "./app_deps.ts";
+import { forkAll, forkRequest } from "./forks.ts";
 import { idempotencyOf, sha256 } from "./idempotency.ts";
 import { manifestView } from "./manifest_view.ts";
 import { parseBody, parseConfig, parseQuery, parseValue, queryRecord } from "./parse.ts";
@@ -39,10 +40,14 @@ export function jobRoutes(deps: AppDeps): Hono {
       return c.body(source, 200, { "Content-Type": "application/typescript; charset=utf-8" });
     })
     .post("/jobs/:id/fork", async (c) => {
-      const body = await parseBody(c, ForkBody, SELECTION_LIMIT);
-      const request: ForkRequest = { ...body, config: parseConfig(body.config) };
+      const { children, ...top } = await parseBody(c, ForkBody, SELECTION_LIMIT);
+      const parent = c.req.param("id");
+      if (children !== undefined) {
+        return await forkAll(c, jobs, { parent, actor: LOCAL_ACTOR }, top, children);
+      }
+      const request = forkRequest(top);
       const idempotency = await idempotencyOf(c, request);
-      return created(c, await jobs.fork(c.req.param("id"), request, LOCAL_ACTOR, idempotency));
+      return created(c, await jobs.fork(parent, request, LOCAL_ACTOR, idempotency));
     })
     .post("/jobs/:id/merge", async (c) => {
       const request = await readMerge(c);

@@ -177,10 +177,10 @@ export const OPERATIONS: readonly Operation[] = [
     method: "post",
     path: "/jobs/:id/fork",
     id: "forkJob",
-    summary: "Start a child on a selection of the samples.",
+    summary: "Start a child on a selection of the samples, or several with `children`.",
     body: ForkBody,
     status: 201,
-    answer: Job,
+    answer: z.union([Job, z.object({ items: z.array(Job), overlap: z.number().nullable() })]),
   },
   {
     method: "post",

@@ -14,7 +14,8 @@ import { GivenSelection } from "../runtime/protocol/selection.ts";
 const label = z.string().max(200).optional();
 const count = z.number().int().min(1);
 const config = z.record(z.string(), z.unknown());
-const at = z.union([z.literal("now"), count], 'expected "now" or a checkpoint number').default("now");
+const place = z.union([z.literal("now"), count], 'expected "now" or a checkpoint number');
+const at = place.default("now");
 
 /** Most bytes of a body with a selection: indices of a million samples and more. */
 export const SELECTION_LIMIT = 16 * 2 ** 20;
@@ -100,15 +101,36 @@ export const HealthBody = z.strictObject({
     .describe("samples: activations takes it"),
 });
 
-/** A fork. */
-export const ForkBody = z.strictObject({
-  selection: GivenSelection,
-  at,
+/** What of a fork can be said for each of several children. */
+const forked = {
+  selection: GivenSelection.optional(),
+  at: place,
   run_name: JobName.optional(),
-  config: config.default({}),
-  lr_mul: z.number().positive().max(1e6).default(1),
-  optimizer: z.enum(["keep", "fresh"]).default("keep"),
-  start: z.boolean().default(true),
+  config,
+  lr_mul: z.number().positive().max(1e6),
+  optimizer: z.enum(["keep", "fresh"]),
+  start: z.boolean(),
+};
+
+/** Most children of one call: they are written in one atomic. */
+export const MOST_CHILDREN = 32;
+
+/** A fork, or several that share what stands at the top. */
+export const ForkBody = z.strictObject({
+  ...forked,
+  at: forked.at.default("now"),
+  config: forked.config.default({}),
+  lr_mul: forked.lr_mul.default(1),
+  optimizer: forked.optimizer.default("keep"),
+  start: forked.start.default(true),
+  children: z.array(z.strictObject(forked).partial()).min(1).max(MOST_CHILDREN).optional()
+    .describe("several children at once; each has what it does not say from the top"),
+}).superRefine(({ selection, children }, context) => {
+  const lacks = children?.findIndex((child) => child.selection === undefined);
+  if (selection !== undefined || lacks === -1) return;
+  const path = [...lacks === undefined ? [] : ["children", lacks], "selection"];
+  const message = 'it is missing; it says which samples, such as {"kind": "all"}';
+  context.addIssue({ code: "custom", path, message });
 });
 
 /** A merge. A parent is a job's id, or one of its checkpoints. */
@@ -126,7 +148,9 @@ export const MergeBody = z.strictObject({
   optimizer: z.enum(["keep", "fresh"]).default("fresh")
     .describe("keep: with the momenta of the job in the path"),
   batch_norm: BatchNormPolicy.default("recalculate")
-    .describe("statistics of batch normalization: from a pass over the parents' samples, or averaged"),
+    .describe(
+      "statistics of batch normalization: from a pass over the parents' samples, or averaged",
+    ),
   gate: GateRule.nullable().prefault({})
     .describe("how the merge is compared with its parents; null does not"),
   control: z.boolean().default(false)

@@ -207,8 +207,9 @@ async function originAt(
   return reference(record, await deps.artifacts.linkOrigin(id, record));
 }
 
-async function loadSelection(
-  { artifacts }: Deps,
+/** A selection as a request gave it, whatever file holds its indices. */
+export async function loadSelection(
+  { artifacts }: Pick<Deps, "artifacts">,
   job: string,
   stored: StoredSelection,
 ): Promise<Selection> {

@@ -1,3 +1,6 @@
+import { renameKeys, toSnakeCase } from "../../runtime/protocol/naming.ts";
+import type { PartialJobConfig } from "../../runtime/protocol/job_config.ts";
+
 /** Keys whose values are records that a child sets one by one. */
 const RECORDS = ["hparams", "model_args"] as const;
 
@@ -14,4 +17,10 @@ export function childConfig(
     if (asked[key] !== undefined) config[key] = { ...parent[key] ?? {}, ...asked[key] as object };
   }
   return config;
+}
+
+/** Config that a request set, as the wire has it. */
+export function wireConfig(config: PartialJobConfig): Record<string, unknown> {
+  const given = Object.entries(config).filter(([, value]) => value !== undefined);
+  return renameKeys(Object.fromEntries(given), toSnakeCase);
 }

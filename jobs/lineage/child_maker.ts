@@ -21,7 +21,6 @@ export interface ChildPlan {
   spawn: NonNullable<JobManifest["spawn"]>;
   start: boolean;
   actor: string;
-  key: BoundKey | undefined;
 }
 
 /** A child that was made, not yet at work. */
@@ -39,33 +38,55 @@ export class ChildMaker {
     this.#deps = deps;
   }
 
-  /** One at a time, so that each finds the next free name. */
-  make(plan: ChildPlan): Promise<Child> {
-    const child = this.#births.then(() => this.#make(plan));
-    this.#births = child.catch(() => {
-      // Whoever asked for the child hears of it.
-    });
-    return child;
+  async make({ key, ...plan }: ChildPlan & { key: BoundKey | undefined }): Promise<Child> {
+    const [child] = await this.makeAll([plan], key);
+    return child!;
   }
 
-  async #make(plan: ChildPlan): Promise<Child> {
-    const { artifacts, store } = this.#deps;
-    const id = newJobId(this.#deps.randomId);
-    const parent = plan.origins[0]!.job;
-    const pinned = [...plan.origins, ...plan.ancestor ? [plan.ancestor] : []];
+  /** Makes every child or none. One call at a time, so that each finds the next free name. */
+  makeAll(plans: readonly ChildPlan[], key: BoundKey | undefined): Promise<Child[]> {
+    const children = this.#births.then(() => this.#makeAll(plans, key));
+    this.#births = children.catch(() => {
+      // Whoever asked for them hears of it.
+    });
+    return children;
+  }
+
+  async #makeAll(plans: readonly ChildPlan[], key: BoundKey | undefined): Promise<Child[]> {
+    const { randomId, store } = this.#deps;
+    const births = plans.map((plan) => ({ id: newJobId(randomId), plan }));
     try {
-      await Promise.all(pinned.map((origin) => pin(origin, id)));
-      await artifacts.createChild(id, parent.id);
-      for (const { record } of pinned) await artifacts.linkOrigin(id, record);
-      return await store.create(await this.#manifest(id, plan), plan.key);
+      const manifests: JobManifest[] = [];
+      const names = new Set<string>();
+      for (const { id, plan } of births) {
+        await this.#layOut(id, plan);
+        const manifest = await this.#manifest(id, plan, names);
+        manifests.push(manifest);
+        names.add(manifest.run_name);
+      }
+      return await store.createAll(manifests, key);
     } catch (error) {
-      await Promise.all(pinned.map(({ job }) => unpin(job, id)));
-      await artifacts.removeJob(id);
+      for (const { id, plan } of births) {
+        await Promise.all(pinnedBy(plan).map(({ job }) => unpin(job, id)));
+        await this.#deps.artifacts.removeJob(id);
+      }
       throw error;
     }
   }
 
-  async #manifest(id: string, plan: ChildPlan): Promise<JobManifest> {
+  async #layOut(id: string, plan: ChildPlan): Promise<void> {
+    const { artifacts } = this.#deps;
+    const pinned = pinnedBy(plan);
+    await Promise.all(pinned.map((origin) => pin(origin, id)));
+    await artifacts.createChild(id, plan.origins[0]!.job.id);
+    for (const { record } of pinned) await artifacts.linkOrigin(id, record);
+  }
+
+  async #manifest(
+    id: string,
+    plan: ChildPlan,
+    names: ReadonlySet<string>,
+  ): Promise<JobManifest> {
     const { kind, origins, config, start, actor } = plan;
     const parent = origins[0]!.job.record.manifest;
     const { session, project, module, files, datasets, permissions, priority = 0 } = parent;
@@ -75,7 +96,7 @@ export class ChildMaker {
       id,
       session,
       project,
-      run_name: plan.runName ?? await this.#freeName(session, kind),
+      run_name: plan.runName ?? await this.#freeName(session, kind, names),
       kind,
       config,
       module,
@@ -121,13 +142,22 @@ export class ChildMaker {
   }
 
   /** `fork1`, `fork2`, ... */
-  async #freeName(session: string, kind: "fork" | "merge"): Promise<string> {
+  async #freeName(
+    session: string,
+    kind: "fork" | "merge",
+    taken: ReadonlySet<string>,
+  ): Promise<string> {
     const jobs = await this.#deps.store.ofSession(session);
-    const names = new Set(jobs.map((job) => job.run_name));
+    const names = new Set([...taken, ...jobs.map((job) => job.run_name)]);
     for (let number = 1 + this.#taken(jobs, kind);; number++) {
       if (!names.has(`${kind}${number}`)) return `${kind}${number}`;
     }
   }
+}
+
+/** What a child keeps from the ring. */
+function pinnedBy({ origins, ancestor }: ChildPlan): Origin[] {
+  return [...origins, ...ancestor ? [ancestor] : []];
 }
 
 /** Keeps a checkpoint for as long as the child is there. */

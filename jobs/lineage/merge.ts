@@ -6,7 +6,7 @@ import {
   NEEDS_TASK_VECTORS,
 } from "../../runtime/protocol/merge_strategy.ts";
 import { architectureDifference } from "./architecture.ts";
-import { childConfig } from "./child_config.ts";
+import { childConfig, wireConfig } from "./child_config.ts";
 import type { Child, ChildMaker } from "./child_maker.ts";
 import { commonAncestors, type LoadJob, nameOf } from "./common_ancestor.ts";
 import { assertAllowed } from "../life/assert_allowed.ts";
@@ -14,7 +14,6 @@ import type { MergeRequest } from "../control_plane.ts";
 import { UnprocessableError } from "../errors.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
 import type { LiveJob } from "../life/live_job.ts";
-import { wireConfig } from "./lineage.ts";
 import { holdOrigin, type Origin, releaseOrigins } from "./origin.ts";
 
 /**

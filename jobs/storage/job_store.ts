@@ -9,7 +9,7 @@ import { RecordKv, type RecordWrite } from "./record_kv.ts";
 /** What an idempotency key is bound to. */
 export interface KeyRecord {
   fingerprint: string;
-  /** The job or command that the first request made; null while it is under way. */
+  /** The job, jobs or command that the first request made; null while it is under way. */
   result: string | null;
 }
 
@@ -24,6 +24,11 @@ export interface JobStore {
     manifest: JobManifest,
     idempotency?: Idempotency & { scope: string },
   ): Promise<JobManifest>;
+  /** The same for several new jobs: all of them or none. The key is then bound to all. */
+  createAll(
+    manifests: readonly JobManifest[],
+    idempotency?: Idempotency & { scope: string },
+  ): Promise<JobManifest[]>;
   get(job: string): Promise<JobManifest | null>;
   /**
    * Writes a manifest of a job that is there. Its id, session, project, run_name and created_at
@@ -100,17 +105,29 @@ class KvJobStore implements JobStore {
     asked: JobManifest,
     idempotency?: Idempotency & { scope: string },
   ): Promise<JobManifest> {
+    const [manifest] = await this.createAll([asked], idempotency);
+    return manifest!;
+  }
+
+  async createAll(
+    asked: readonly JobManifest[],
+    idempotency?: Idempotency & { scope: string },
+  ): Promise<JobManifest[]> {
     for (;;) {
-      const manifest = { ...asked, run_name: await this.#freeName(asked) };
+      const manifests: JobManifest[] = [];
+      const names = new Set<string>();
+      for (const job of asked) {
+        const manifest = { ...job, run_name: await this.#freeName(job, names) };
+        for (const key of nameKeys(manifest)) names.add(JSON.stringify(key));
+        manifests.push(manifest);
+      }
       const writes = [
-        { key: ["job", manifest.id], expect: null, value: manifest },
-        ...indexKeys(manifest).map((key) => ({ key, value: manifest.id })),
-        ...nameKeys(manifest).map((key) => ({ key, expect: null, value: manifest.id })),
-        ...(idempotency ? boundKey(idempotency.scope, idempotency, manifest.id) : []),
+        ...manifests.flatMap(newRecords),
+        ...(idempotency ? boundKey(idempotency, manifests.map(({ id }) => id)) : []),
       ];
-      if (await this.kv.write(writes)) return manifest;
-      if (await this.get(manifest.id)) {
-        throw new ConflictError(`job ${manifest.id} is there already`);
+      if (await this.kv.write(writes)) return manifests;
+      for (const { id } of manifests) {
+        if (await this.get(id)) throw new ConflictError(`job ${id} is there already`);
       }
       if (idempotency && await this.key(idempotency.scope, idempotency.key)) {
         throw new ConflictError(
@@ -271,10 +288,12 @@ class KvJobStore implements JobStore {
   }
 
   /** The name asked for, or the first of `name-2`, `name-3`, ... that nobody holds. */
-  async #freeName(manifest: JobManifest): Promise<string> {
+  async #freeName(manifest: JobManifest, taken: ReadonlySet<string>): Promise<string> {
     for (let number = 1;; number++) {
       const run_name = number === 1 ? manifest.run_name : `${manifest.run_name}-${number}`;
-      const held = await this.kv.getMany(nameKeys({ ...manifest, run_name }), z.string());
+      const keys = nameKeys({ ...manifest, run_name });
+      if (keys.some((key) => taken.has(JSON.stringify(key)))) continue;
+      const held = await this.kv.getMany(keys, z.string());
       if (held.every((holder) => holder === null)) return run_name;
     }
   }
@@ -301,10 +320,22 @@ class KvJobStore implements JobStore {
   }
 }
 
-/** A key bound to a job, and the entry by which the job finds it. */
-function boundKey(scope: string, { key, fingerprint }: Idempotency, job: string): RecordWrite[] {
+/** A new manifest with its indexes and its names. */
+function newRecords(manifest: JobManifest): RecordWrite[] {
   return [
-    { key: ["key", scope, key], expect: null, value: { fingerprint, result: job } },
-    { key: ["key_of", job, scope, key], value: true },
+    { key: ["job", manifest.id], expect: null, value: manifest },
+    ...indexKeys(manifest).map((key) => ({ key, value: manifest.id })),
+    ...nameKeys(manifest).map((key) => ({ key, expect: null, value: manifest.id })),
+  ];
+}
+
+/** A key bound to jobs, a space between them, and the entries by which they find it. */
+function boundKey(
+  { scope, key, fingerprint }: Idempotency & { scope: string },
+  jobs: string[],
+): RecordWrite[] {
+  return [
+    { key: ["key", scope, key], expect: null, value: { fingerprint, result: jobs.join(" ") } },
+    ...jobs.map((job) => ({ key: ["key_of", job, scope, key], value: true })),
   ];
 }

@@ -73,6 +73,28 @@ export const JOB_STORE_CRITERIA: Record<string, Criterion> = {
     assertEquals(await store.get("job-unknown"), null);
   },
 
+  "createAll() writes several jobs, their names and their key, or none": async (store) => {
+    const root = await store.create(manifest());
+    const { session, project } = root;
+    const child = () =>
+      manifest({ session, project, kind: "fork", parents: [root.id], run_name: "twin" });
+    const key = { scope: root.id, key: "k", fingerprint: "f" };
+    const [one, other] = await store.createAll([child(), child()], key);
+    assertEquals([one!.run_name, other!.run_name], ["twin", "twin-2"]);
+    assertEquals((await store.ofSession(session)).map(({ id }) => id), [
+      root.id,
+      one!.id,
+      other!.id,
+    ]);
+    const { result } = (await store.key(root.id, "k"))!;
+    assertEquals(result, `${one!.id} ${other!.id}`);
+    const third = child();
+    await assertRejects(() => store.createAll([third, one!]), ConflictError, one!.id);
+    assertEquals(await store.get(third.id), null);
+    await store.delete(other!.id);
+    assertEquals(await store.key(root.id, "k"), null);
+  },
+
   "create() numbers a root's name within its project and a child's within its session": async (
     store,
   ) => {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { ForkRequest, MergeRequest } from "../../jobs/control_plane.ts";
+import type { MergeRequest } from "../../jobs/control_plane.ts";
 import {
   CommandFailedError,
   ConflictError,
@@ -11,17 +11,10 @@ import type { JobManifest } from "../../jobs/job.ts";
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
 import type { Selection } from "../../runtime/protocol/selection.ts";
 import { StepGate } from "../fixtures/scripted_trainer.ts";
+import { FORK } from "../fixtures/fork_request.ts";
 import { MERGE } from "../fixtures/merge_request.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
-const FORK: ForkRequest = {
-  selection: { kind: "all" },
-  at: "now",
-  config: {},
-  lr_mul: 1,
-  optimizer: "keep",
-  start: true,
-};
 const SHORT = { max_steps: 20, max_epochs: 9, ckpt_every_steps: 5, ckpt_keep: 2, seed: 42 };
 
 async function completed(fixture: SupervisorFixture, config = {}): Promise<string> {

@@ -1,20 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { ForkRequest, MergeRequest } from "../../jobs/control_plane.ts";
+import type { MergeRequest } from "../../jobs/control_plane.ts";
 import { ConflictError, UnprocessableError } from "../../jobs/errors.ts";
 import type { LaunchContext } from "../../runtime/protocol/commands.ts";
+import { FORK } from "../fixtures/fork_request.ts";
 import { MERGE } from "../fixtures/merge_request.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
 type MergeStart = Extract<LaunchContext["start"], { from: "merge" }>;
 
-const FORK: ForkRequest = {
-  selection: { kind: "all" },
-  at: "now",
-  config: {},
-  lr_mul: 1,
-  optimizer: "keep",
-  start: true,
-};
 const TIES: MergeRequest = { ...MERGE, strategy: "ties" };
 const SHORT = { max_steps: 20, max_epochs: 9, ckpt_every_steps: 5, ckpt_keep: 9, seed: 42 };
 

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { ControlRequest, ForkRequest, MergeRequest } from "../../jobs/control_plane.ts";
 import { ConflictError, StateConflictError } from "../../jobs/errors.ts";
 import type { JobState } from "../../jobs/job.ts";
+import { FORK } from "../fixtures/fork_request.ts";
 import { MERGE } from "../fixtures/merge_request.ts";
 import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 
@@ -9,14 +10,7 @@ import { SupervisorFixture } from "../fixtures/supervisor_fixture.ts";
 const UNLUCKY = 13;
 const FOREVER = { max_epochs: 100_000, ckpt_every_steps: 5 };
 
-const FORK: ForkRequest = {
-  selection: { kind: "all" },
-  at: "now",
-  config: {},
-  lr_mul: 1,
-  optimizer: "keep",
-  start: false,
-};
+const PARKED: ForkRequest = { ...FORK, start: false };
 
 const COMMANDS = {
   resume: { command: "resume" },
@@ -200,9 +194,9 @@ async function bring(fixture: SupervisorFixture, state: JobState): Promise<strin
 }
 
 async function ask(fixture: SupervisorFixture, id: string, command: string): Promise<unknown> {
-  if (command === "fork") return await fixture.jobs.fork(id, FORK, "tester");
+  if (command === "fork") return await fixture.jobs.fork(id, PARKED, "tester");
   if (command === "merge") {
-    const partner = await fixture.jobs.fork(id, FORK, "tester");
+    const partner = await fixture.jobs.fork(id, PARKED, "tester");
     await fixture.control(partner.job.id, { command: "checkpoint" });
     const request: MergeRequest = {
       ...MERGE,

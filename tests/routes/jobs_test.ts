@@ -164,6 +164,36 @@ Deno.test("POST /jobs/{id}/fork fills in what the request leaves out", async () 
   assertEquals(asked?.idempotency?.key, "f1");
 });
 
+Deno.test("POST /jobs/{id}/fork with children gives each what it does not say from the top", async () => {
+  await using fixture = await appFixture();
+  const { id, session } = fixture.jobs.add();
+  const all = { kind: "all" };
+  const response = await fixture.send("POST", `/jobs/${id}/fork`, {
+    selection: all,
+    config: { max_steps: 5, lr: 0.1 },
+    lr_mul: 0.5,
+    children: [{}, { selection: { kind: "hardest", n: 2 }, run_name: "hard", at: 3 }, {
+      config: { lr: 0.2 },
+      optimizer: "fresh",
+      start: false,
+    }],
+  }, { "Idempotency-Key": "f1" });
+  const { items, overlap } = await assertJson(response, 201) as {
+    items: { id: string }[];
+    overlap: number;
+  };
+  assertEquals([items.length, overlap], [3, 0]);
+  assertEquals(response.headers.get("Location"), `/sessions/${session}`);
+  const shared = { at: "now", lr_mul: 0.5, optimizer: "keep", start: true };
+  const config = { maxSteps: 5, lr: 0.1 };
+  assertEquals(fixture.jobs.asked.map((asked) => asked.call === "fork" && asked.request), [
+    { ...shared, selection: all, config },
+    { ...shared, selection: { kind: "hardest", n: 2 }, config, run_name: "hard", at: 3 },
+    { ...shared, selection: all, config: { ...config, lr: 0.2 }, optimizer: "fresh", start: false },
+  ]);
+  assertEquals(new Set(fixture.jobs.asked.map((asked) => asked.idempotency?.fingerprint)).size, 1);
+});
+
 Deno.test("POST /jobs/{id}/fork takes the index of every sample of a large set", async () => {
   await using fixture = await appFixture();
   const { id } = fixture.jobs.add();
@@ -202,6 +232,14 @@ Deno.test("POST /jobs/{id}/fork refuses what can be known to be wrong", async ()
     [{ selection, config: { max_epoch: 1 } }, "config.max_epoch"],
     [{ selection, config: { max_epochs: "1" } }, "config.max_epochs"],
     [{ selection, strat: true }, "strat"],
+    [{ selection, children: [] }, "children"],
+    [{ selection, children: Array.from({ length: 33 }, () => ({})) }, "children"],
+    [{ children: [{ selection }, {}] }, "children.1.selection"],
+    [{ selection, children: [{}, { lr_mul: -1 }] }, "children.1.lr_mul"],
+    [{ selection, children: [{ strat: true }] }, "children.0.strat"],
+    [{ selection, children: [{}, { config: { max_epoch: 1 } }] }, "children.1.config.max_epoch"],
+    [{ selection, children: [{ config: { max_epochs: 0 } }] }, "children.0.config.max_epochs"],
+    [{ selection, config: { max_epochs: 0 }, children: [{}] }, "config.max_epochs"],
   ];
   for (const [body, field] of cases) {
     const response = await fixture.send("POST", `/jobs/${id}/fork`, body);
