@@ -57,33 +57,23 @@ export async function compareReports(
     throw new UnprocessableError("with", `with: the reports are of ${one} and of ${other}`);
   }
   const [left, right] = await Promise.all([columnsOf(reports, a), columnsOf(reports, b)]);
-  const rowOf = new Map(Array.from(right.index, (index, row) => [index, row]));
-  const pairs = Array.from(left.index, (index, row) => [row, rowOf.get(index)] as const)
-    .filter((pair): pair is readonly [number, number] => pair[1] !== undefined);
-  const change = Float32Array.from(pairs, ([one, other]) => right.loss[other]! - left.loss[one]!);
-  const classed = left.prediction !== null && right.prediction !== null && left.label !== null;
-  const isRight = ({ prediction }: Columns, row: number, label: number) =>
-    prediction![row] === label;
-  const turned = (to: boolean) =>
-    pairs.filter(([one, other]) => {
-      const label = left.label![one]!;
-      return isRight(left, one, label) !== to && isRight(right, other, label) === to;
-    }).length;
+  const [one, other] = commonRows(left.index, right.index);
+  const change = Float32Array.from(one, (row, at) => right.loss[other[at]!]! - left.loss[row]!);
   const first = Number(cursor ?? 0);
   const order = rank(sort === "-change" ? change.map((value) => -value) : change);
   const page = order.subarray(first, first + limit);
+  const next = first + page.length;
   return {
     a: placeOf(a),
     b: placeOf(b),
-    samples: pairs.length,
-    correlation: pearson(pairs.map(([one, other]) => [left.loss[one]!, right.loss[other]!])),
+    samples: one.length,
+    correlation: pearson(left.loss, one, right.loss, other),
     change: describe(change),
-    improved: change.filter((value) => value < 0).length,
-    worsened: change.filter((value) => value > 0).length,
-    learned: classed ? turned(true) : null,
-    forgotten: classed ? turned(false) : null,
-    items: Array.from(page, (at) => comparedAt(left, right, pairs[at]!)),
-    next_cursor: first + page.length < pairs.length ? String(first + page.length) : null,
+    improved: change.reduce((count, value) => count + Number(value < 0), 0),
+    worsened: change.reduce((count, value) => count + Number(value > 0), 0),
+    ...turned(left, one, right, other),
+    items: Array.from(page, (at) => comparedAt(left, one[at]!, right, other[at]!)),
+    next_cursor: next < one.length ? String(next) : null,
   };
 }
 
@@ -103,11 +93,47 @@ async function columnsOf(reports: ReportStore, record: ReportRecord): Promise<Co
   };
 }
 
-function comparedAt(
+/** Rows of the samples that both have, in the order of the first. */
+function commonRows(left: Int32Array, right: Int32Array): [Int32Array, Int32Array] {
+  const places = new Int32Array(right.reduce((most, index) => Math.max(most, index), -1) + 1).fill(
+    -1,
+  );
+  right.forEach((index, row) => places[index] = row);
+  const one = new Int32Array(left.length);
+  const other = new Int32Array(left.length);
+  let count = 0;
+  left.forEach((index, row) => {
+    const place = places[index] ?? -1;
+    if (place < 0) return;
+    one[count] = row;
+    other[count++] = place;
+  });
+  return [one.subarray(0, count), other.subarray(0, count)];
+}
+
+/** How many samples became right, and how many wrong. */
+function turned(
   left: Columns,
+  one: Int32Array,
   right: Columns,
-  [one, other]: readonly [number, number],
-): ComparedSample {
+  other: Int32Array,
+): { learned: number | null; forgotten: number | null } {
+  const { label } = left;
+  if (label === null || left.prediction === null || right.prediction === null) {
+    return { learned: null, forgotten: null };
+  }
+  let [learned, forgotten] = [0, 0];
+  for (let at = 0; at < one.length; at++) {
+    const truth = label[one[at]!];
+    const before = left.prediction[one[at]!] === truth;
+    const after = right.prediction[other[at]!] === truth;
+    if (!before && after) learned++;
+    if (before && !after) forgotten++;
+  }
+  return { learned, forgotten };
+}
+
+function comparedAt(left: Columns, one: number, right: Columns, other: number): ComparedSample {
   const finite = (value: number) => Number.isFinite(value) ? value : null;
   const [a, b] = [left.loss[one]!, right.loss[other]!];
   return {
@@ -125,16 +151,30 @@ function placeOf({ job, report, step }: ReportRecord) {
   return { job, report, step };
 }
 
-function pearson(pairs: readonly (readonly [number, number])[]): number | null {
-  const finite = pairs.filter((pair) => pair.every(Number.isFinite));
-  const { length } = finite;
-  const mean = (which: 0 | 1) => finite.reduce((sum, pair) => sum + pair[which] / length, 0);
-  const [a, b] = [mean(0), mean(1)];
-  let [both, one, other] = [0, 0, 0];
-  for (const [x, y] of finite) {
-    both += (x - a) * (y - b);
-    one += (x - a) ** 2;
-    other += (y - b) ** 2;
-  }
-  return one > 0 && other > 0 ? both / Math.sqrt(one * other) : null;
+/** Over the pairs that are finite on both sides. */
+function pearson(
+  x: Float32Array,
+  one: Int32Array,
+  y: Float32Array,
+  other: Int32Array,
+): number | null {
+  let [count, a, b] = [0, 0, 0];
+  const each = (use: (left: number, right: number) => void) => {
+    for (let at = 0; at < one.length; at++) {
+      const [left, right] = [x[one[at]!]!, y[other[at]!]!];
+      if (Number.isFinite(left) && Number.isFinite(right)) use(left, right);
+    }
+  };
+  each((left, right) => {
+    count++;
+    a += left;
+    b += right;
+  });
+  let [both, squares, otherSquares] = [0, 0, 0];
+  each((left, right) => {
+    both += (left - a / count) * (right - b / count);
+    squares += (left - a / count) ** 2;
+    otherSquares += (right - b / count) ** 2;
+  });
+  return squares > 0 && otherSquares > 0 ? both / Math.sqrt(squares * otherSquares) : null;
 }
