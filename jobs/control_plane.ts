@@ -7,6 +7,7 @@ import type { HparamsPatch } from "../runtime/protocol/hparams.ts";
 import type { PartialJobConfig } from "../runtime/protocol/job_config.ts";
 import type { ExportFormat, ExportManifest } from "../runtime/protocol/export.ts";
 import type { ReportRecord, ReportRequest } from "../runtime/protocol/report.ts";
+import type { SchedulePolicy } from "../runtime/protocol/fork.ts";
 import type { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import type { GivenSelection } from "../runtime/protocol/selection.ts";
 import type { Comparison, CompareQuery } from "./inspection/compare_reports.ts";
@@ -110,6 +111,12 @@ export interface ForkRequest {
   config: PartialJobConfig;
   lr_mul: number;
   optimizer: "keep" | "fresh";
+  /** It goes on when absent. */
+  schedule?: SchedulePolicy | undefined;
+  /** Share of what the child trains on that is not of the selection, in [0, 1); 0 when absent. */
+  rehearsal?: number | undefined;
+  /** Source of a module that takes the parent's place. */
+  module?: string | undefined;
   start: boolean;
 }
 

@@ -9,6 +9,7 @@
  */
 import { resolve } from "node:path";
 import { z } from "zod";
+import { ForkFacts, RehearsalShare, SchedulePolicy } from "../runtime/protocol/fork.ts";
 import { BatchNormPolicy, GateResult, GateRule } from "../runtime/protocol/merge_gate.ts";
 import { Selection } from "../runtime/protocol/selection.ts";
 
@@ -176,6 +177,20 @@ export const JobPermissions = z.strictObject({
 /** What a worker may do beyond its own folder. */
 export type JobPermissions = z.infer<typeof JobPermissions>;
 
+/** What of a fork is not as its parent's was. */
+export const Differs = z.strictObject({
+  /** Config keys, snake_case; `from` is null where the parent's was not known yet. */
+  config: z.record(z.string(), z.strictObject({ from: z.unknown(), to: z.unknown() })).optional(),
+  /** SHA-256 of the module's source. */
+  module: z.strictObject({ from: z.string(), to: z.string() }).optional(),
+  lr_mul: z.number().optional(),
+  optimizer: z.literal("fresh").optional(),
+  schedule: z.literal("restart").optional(),
+  rehearsal: RehearsalShare.optional(),
+});
+/** What of a fork is not as its parent's was. */
+export type Differs = z.infer<typeof Differs>;
+
 /** One checkpoint of one job. */
 const CheckpointPoint = z.strictObject({ job: z.string(), checkpoint: count });
 
@@ -212,6 +227,16 @@ export const JobManifest = z.strictObject({
       selection: StoredSelection,
       optimizer: z.enum(["keep", "fresh"]),
       lr_mul: z.number(),
+      /** Absent in manifests of before: it goes on. */
+      schedule: SchedulePolicy.optional(),
+      /** Share of other samples that was asked for; absent when none was. */
+      rehearsal: RehearsalShare.optional(),
+      /** Hash of the data that the selection is about, where it was known. */
+      dataset_hash: z.string().optional(),
+      /** Whether the child has a module of its own. */
+      new_module: z.boolean().optional(),
+      /** The other children of the same call. */
+      siblings: z.array(z.string()).optional(),
       /** Config keys that the request set itself; absent when there are none. */
       overrides: z.array(z.string()).optional(),
     }),
@@ -232,6 +257,10 @@ export const JobManifest = z.strictObject({
       overrides: z.array(z.string()).optional(),
     }),
   ]).nullable(),
+  /** What of a fork is not as its parent's was when it was made; absent where nothing is. */
+  differs: Differs.optional(),
+  /** What a fork's worker found when it began; absent before that. */
+  fork: ForkFacts.optional(),
   /** False for a merge that only computes its weights and then parks. */
   start: z.boolean(),
   take: z.number().int().min(1),

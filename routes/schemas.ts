@@ -6,6 +6,7 @@ import { DatasetName } from "../jobs/storage/dataset_store.ts";
 import { HPARAM_NAMES, HparamsPatch } from "../runtime/protocol/hparams.ts";
 import { HEALTH_PAYLOADS } from "../runtime/protocol/health.ts";
 import { ExportFormat } from "../runtime/protocol/export.ts";
+import { RehearsalShare, SchedulePolicy } from "../runtime/protocol/fork.ts";
 import { IndexBase, ReportRequest, ReportSplit } from "../runtime/protocol/report.ts";
 import { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import { TrajectoryShape } from "../runtime/protocol/trajectory.ts";
@@ -109,6 +110,10 @@ const forked = {
   config,
   lr_mul: z.number().positive().max(1e6),
   optimizer: z.enum(["keep", "fresh"]),
+  schedule: SchedulePolicy,
+  rehearsal: RehearsalShare
+    .describe("share of what it trains on that is not of the selection, against forgetting"),
+  module: z.string().optional().describe("source of a module in place of the parent's"),
   start: z.boolean(),
 };
 
@@ -122,6 +127,8 @@ export const ForkBody = z.strictObject({
   config: forked.config.default({}),
   lr_mul: forked.lr_mul.default(1),
   optimizer: forked.optimizer.default("keep"),
+  schedule: forked.schedule.default("continue"),
+  rehearsal: forked.rehearsal.default(0),
   start: forked.start.default(true),
   children: z.array(z.strictObject(forked).partial()).min(1).max(MOST_CHILDREN).optional()
     .describe("several children at once; each has what it does not say from the top"),

@@ -58,7 +58,7 @@ async function work(
   const onFinish = distillation === undefined || context.goal === "serve"
     ? undefined
     : await PhaseError.in("start", () => distill(job, distillation, ports, context.slices));
-  await PhaseError.in("start", () => startRun(job.run, context, ports));
+  const fork = await PhaseError.in("start", () => startRun(job.run, context, ports));
   const session = new Session({
     context,
     channel,
@@ -67,7 +67,10 @@ async function work(
     ...onFinish && { onFinish },
   });
   attempt.session = session;
-  channel.emit("session_started", startedFields(job, backend, context));
+  channel.emit("session_started", {
+    ...startedFields(job, backend, context),
+    ...fork && { fork },
+  });
   if (context.start.from === "checkpoint") announceRestored(session, context.config);
   else await session.trySave("start");
   await PhaseError.in("train", () => session.serving ? session.serve() : session.train());

@@ -1,4 +1,5 @@
 import type { EventType, ServerEvents, TrainerEvents } from "../../runtime/protocol/events.ts";
+import { ForkFacts } from "../../runtime/protocol/fork.ts";
 import { HPARAM_NAMES, type WireHparams } from "../../runtime/protocol/hparams.ts";
 import { forManifest, GateResult } from "../../runtime/protocol/merge_gate.ts";
 import type { LoggedEvent } from "../events/event_log.ts";
@@ -44,6 +45,7 @@ const FOLDS: { readonly [T in EventType]?: Fold<T> } = {
     ...(manifest.dataset === null ? { config: started.config } : {}),
     dataset: started.dataset,
     selected: started.selected,
+    ...started.fork && { fork: ForkFacts.parse(started.fork) },
     backend: started.backend,
     determinism: started.determinism,
     steps_per_epoch: started.steps_per_epoch,

@@ -18,6 +18,9 @@ export interface AttemptStart {
   folder?: string;
 }
 
+type Sibling = NonNullable<
+  Extract<LaunchContext["start"], { from: "fork" }>["siblings"]
+>[number];
 type Deps = Pick<JobDeps, "artifacts" | "datasets" | "log" | "store" | "options" | "randomId">;
 
 /** Everything that a worker needs to become this attempt of this job. */
@@ -146,7 +149,7 @@ async function startOf(
       overrides: [...spawn.overrides ?? [], ...changedBefore(deps, manifest)],
     };
   }
-  const { optimizer, lr_mul, overrides = [] } = spawn;
+  const { optimizer, lr_mul, overrides = [], schedule, rehearsal, new_module } = spawn;
   return {
     from: "fork",
     checkpoint: checkpoints[0]!,
@@ -154,8 +157,30 @@ async function startOf(
     selection: await loadSelection(deps, manifest.id, spawn.selection),
     optimizer,
     lr_mul,
+    ...schedule && { schedule },
+    ...rehearsal && { rehearsal },
+    ...new_module && { new_module },
+    ...await siblingsOf(deps, manifest),
     overrides: [...overrides, ...changedBefore(deps, manifest)],
   };
+}
+
+/** The children of the same call that are left and begin where this one does. */
+async function siblingsOf(
+  deps: Deps,
+  { spawn, origin }: JobManifest,
+): Promise<{ siblings?: Sibling[] }> {
+  if (spawn?.kind !== "fork" || spawn.siblings === undefined) return {};
+  const siblings: Sibling[] = [];
+  for (const id of spawn.siblings) {
+    const sibling = await deps.store.get(id);
+    if (sibling?.spawn?.kind !== "fork" || sibling.origin.checkpoint !== origin.checkpoint) {
+      continue;
+    }
+    const selection = await loadSelection(deps, id, sibling.spawn.selection);
+    siblings.push({ job: id, run_name: sibling.run_name, selection });
+  }
+  return siblings.length === 0 ? {} : { siblings };
 }
 
 /** Config keys that somebody changed while the job waited for its first worker. */

@@ -19,6 +19,13 @@ export function childConfig(
   return config;
 }
 
+/** Config without what only the module that declares it understands. */
+export function withoutModules(config: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).filter(([key]) => !RECORDS.some((record) => record === key)),
+  );
+}
+
 /** Config that a request set, as the wire has it. */
 export function wireConfig(config: PartialJobConfig): Record<string, unknown> {
   const given = Object.entries(config).filter(([, value]) => value !== undefined);

@@ -1,7 +1,7 @@
 import type { ServerEvents } from "../../runtime/protocol/events.ts";
 import type { LoggedEvent } from "../events/event_log.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
-import type { CheckpointRecord, JobManifest, StoredSelection } from "../job.ts";
+import type { CheckpointRecord, Differs, JobManifest, StoredSelection } from "../job.ts";
 import { newJobId } from "../job_id.ts";
 import type { LiveJob } from "../life/live_job.ts";
 import type { Origin } from "./origin.ts";
@@ -18,6 +18,9 @@ export interface ChildPlan {
   ancestor?: Origin | null;
   runName: string | undefined;
   config: Record<string, unknown>;
+  /** A module that takes the place of the first origin's. */
+  module?: { source: string; sha256: string };
+  differs?: Differs;
   spawn: NonNullable<JobManifest["spawn"]>;
   start: boolean;
   actor: string;
@@ -60,7 +63,8 @@ export class ChildMaker {
       const names = new Set<string>();
       for (const { id, plan } of births) {
         await this.#layOut(id, plan);
-        const manifest = await this.#manifest(id, plan, names);
+        const siblings = births.map((birth) => birth.id).filter((other) => other !== id);
+        const manifest = await this.#manifest(id, plan, { names, siblings });
         manifests.push(manifest);
         names.add(manifest.run_name);
       }
@@ -78,14 +82,14 @@ export class ChildMaker {
     const { artifacts } = this.#deps;
     const pinned = pinnedBy(plan);
     await Promise.all(pinned.map((origin) => pin(origin, id)));
-    await artifacts.createChild(id, plan.origins[0]!.job.id);
+    await artifacts.createChild(id, plan.origins[0]!.job.id, plan.module?.source);
     for (const { record } of pinned) await artifacts.linkOrigin(id, record);
   }
 
   async #manifest(
     id: string,
     plan: ChildPlan,
-    names: ReadonlySet<string>,
+    { names, siblings }: { names: ReadonlySet<string>; siblings: string[] },
   ): Promise<JobManifest> {
     const { kind, origins, config, start, actor } = plan;
     const parent = origins[0]!.job.record.manifest;
@@ -99,7 +103,8 @@ export class ChildMaker {
       run_name: plan.runName ?? await this.#freeName(session, kind, names),
       kind,
       config,
-      module,
+      module: plan.module ? { ...module, sha256: plan.module.sha256 } : module,
+      ...plan.differs && { differs: plan.differs },
       files,
       ...datasets === undefined ? {} : { datasets },
       ...granted && { permissions: granted },
@@ -113,7 +118,10 @@ export class ChildMaker {
         checkpoint: origins[0]!.record.checkpoint,
         step: Math.max(...origins.map(({ record }) => record.axis_step)),
       },
-      spawn: await this.#storedSpawn(id, plan.spawn),
+      spawn: {
+        ...await this.#storedSpawn(id, plan.spawn),
+        ...kind === "fork" && siblings.length > 0 && { siblings },
+      },
     });
   }
 

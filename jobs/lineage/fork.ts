@@ -1,11 +1,14 @@
+import { createHash } from "node:crypto";
 import type { ForkRequest } from "../control_plane.ts";
 import { NotFoundError, UnprocessableError } from "../errors.ts";
 import { ruleOf } from "../inspection/stored_selection.ts";
 import { assertAllowed } from "../life/assert_allowed.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
 import type { LiveJob } from "../life/live_job.ts";
+import type { Differs } from "../job.ts";
+import { checkModule } from "../submission/module_syntax.ts";
 import { checkSelection } from "./check_selection.ts";
-import { childConfig, wireConfig } from "./child_config.ts";
+import { childConfig, wireConfig, withoutModules } from "./child_config.ts";
 import type { Child, ChildMaker, ChildPlan } from "./child_maker.ts";
 import { holdOrigin, type Origin, releaseOrigins } from "./origin.ts";
 
@@ -48,24 +51,65 @@ async function planOf(
   request: ForkRequest,
   actor: string,
 ): Promise<Omit<ChildPlan, "origins">> {
-  const { selected, dataset, config } = parent.record.manifest;
+  const { selected, dataset, config, module } = parent.record.manifest;
   const selection = await ruleOf(parent, request.selection, "train");
   checkSelection(selection, (selection.of === "all" ? null : selected) ?? dataset?.train);
+  const { rehearsal = 0, schedule = "continue", optimizer, lr_mul } = request;
+  if (rehearsal > 0 && selection.kind === "all") {
+    throw new UnprocessableError("rehearsal", "rehearsal: `all` leaves no other samples");
+  }
   const overrides = wireConfig(request.config);
+  const source = request.module === undefined ? null : await checkedModule(parent, request.module);
+  const childs = childConfig(source === null ? config : withoutModules(config), overrides);
+  const differs: Differs = {
+    ...differing(config, childs),
+    ...source && source.sha256 !== module.sha256 &&
+      { module: { from: module.sha256, to: source.sha256 } },
+    ...lr_mul !== 1 && { lr_mul },
+    ...optimizer === "fresh" && { optimizer },
+    ...schedule === "restart" && { schedule },
+    ...rehearsal > 0 && { rehearsal },
+  };
   return {
     kind: "fork",
     runName: request.run_name,
-    config: childConfig(config, overrides),
+    config: childs,
+    ...source && { module: source },
+    ...Object.keys(differs).length > 0 && { differs },
     spawn: {
       kind: "fork",
       selection,
-      optimizer: request.optimizer,
-      lr_mul: request.lr_mul,
+      optimizer,
+      lr_mul,
+      schedule,
+      ...rehearsal > 0 && { rehearsal },
+      ...dataset && { dataset_hash: dataset.hash },
+      ...source && { new_module: true },
       overrides: Object.keys(overrides),
     },
     start: request.start,
     actor,
   };
+}
+
+/** A module that takes the parent's place, beside the modules and files that the parent has. */
+async function checkedModule({ id, deps, record }: LiveJob, source: string) {
+  const extraModules = await deps.artifacts.extraModules(id);
+  const allowed = deps.options.imports?.names ?? [];
+  checkModule(source, record.manifest.module.name, { extraModules, allowed });
+  return { source, sha256: createHash("sha256").update(source).digest("hex") };
+}
+
+/** The keys of a child's config that are not its parent's. */
+function differing(
+  parent: Record<string, unknown>,
+  child: Record<string, unknown>,
+): Pick<Differs, "config"> {
+  const keys = [...new Set([...Object.keys(parent), ...Object.keys(child)])]
+    .filter((key) => JSON.stringify(parent[key]) !== JSON.stringify(child[key]));
+  if (keys.length === 0) return {};
+  const entries = keys.map((key) => [key, { from: parent[key] ?? null, to: child[key] ?? null }]);
+  return { config: Object.fromEntries(entries) };
 }
 
 /** The checkpoints that children begin at, each held once, by what the requests call them. */

@@ -15,7 +15,8 @@ export async function knownOverlap(
   const whole = parent.dataset?.train;
   const rules: Selection[] = [];
   for (const { id, spawn, origin } of children) {
-    if (spawn?.kind !== "fork" || origin.checkpoint !== children[0]!.origin.checkpoint) return null;
+    if (spawn?.kind !== "fork" || spawn.rehearsal !== undefined) return null;
+    if (origin.checkpoint !== children[0]!.origin.checkpoint) return null;
     rules.push(await loadSelection(deps, id, spawn.selection));
   }
   const bases = new Set(rules.map(({ of }) => of === "all" ? "all" : "parent"));

@@ -32,8 +32,13 @@ export interface ArtifactStore {
     extraModules: { name: string; source: string }[],
     files: PostedFile[],
   ): Promise<void>;
-  /** Lays out a child's folder: module and files of `parent`, hard-linked. */
-  createChild(job: string, parent: string): Promise<void>;
+  /**
+   * Lays out a child's folder: module and files of `parent`, hard-linked.
+   * @param module Source of another main module, in place of the parent's.
+   */
+  createChild(job: string, parent: string, module?: string): Promise<void>;
+  /** Names of the modules beside a job's main one. */
+  extraModules(job: string): Promise<string[]>;
   jobDir(job: string): string;
   /**
    * Absolute path of a file in a job's folder.
@@ -117,9 +122,18 @@ class FileArtifactStore implements ArtifactStore {
     });
   }
 
-  async createChild(job: string, parent: string): Promise<void> {
+  async createChild(job: string, parent: string, module?: string): Promise<void> {
     const from = this.jobDir(parent);
-    await this.#layOut(job, (folder) => linkTree(from, folder, OWN_FOLDERS));
+    await this.#layOut(job, async (folder) => {
+      if (module === undefined) return await linkTree(from, folder, OWN_FOLDERS);
+      await linkTree(from, folder, new Set([...OWN_FOLDERS, "module.ts"]));
+      await writeDurably(join(folder, "module.ts"), new TextEncoder().encode(module));
+    });
+  }
+
+  async extraModules(job: string): Promise<string[]> {
+    const skip = new Set([...OWN_FOLDERS, "files", "module.ts"]);
+    return await plainFiles(this.jobDir(job), skip);
   }
 
   jobDir(job: string): string {
@@ -260,6 +274,19 @@ function checkNames(modules: { name: string }[], files: { name: string }[]): voi
   }
   const file = twice(files.map(({ name }) => name));
   if (file !== undefined) throw new UnprocessableError("files", `file ${file} is there twice`);
+}
+
+/** Paths of the plain files below a folder, relative to it. */
+async function plainFiles(folder: string, skip: ReadonlySet<string>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    if (skip.has(entry.name)) continue;
+    if (entry.isFile) found.push(entry.name);
+    if (!entry.isDirectory) continue;
+    const below = await plainFiles(join(folder, entry.name), new Set());
+    found.push(...below.map((name) => `${entry.name}/${name}`));
+  }
+  return found;
 }
 
 /** Hard-links every plain file below `from`; symbolic links and other oddities are left out. */

@@ -13,6 +13,7 @@ import { CertifyPayload, type CertifyResult } from "./certificate.ts";
 import { HEALTH_PAYLOADS, type HealthReport } from "./health.ts";
 import { ExportPayload, type ExportResult } from "./export.ts";
 import { type HparamsChange, HparamsPatch, type WireHparams } from "./hparams.ts";
+import { RehearsalShare, SchedulePolicy } from "./fork.ts";
 import { ReportRequest, type ScanResult } from "./report.ts";
 import { BatchNormPolicy, GateRule } from "./merge_gate.ts";
 import { Selection } from "./selection.ts";
@@ -199,6 +200,15 @@ export const LaunchContext = z.strictObject({
       selection: Selection,
       optimizer: z.enum(["keep", "fresh"]),
       lr_mul: z.number().positive(),
+      schedule: SchedulePolicy.optional(),
+      /** Share of what it trains on that is not of the selection; 0 when absent. */
+      rehearsal: RehearsalShare.optional(),
+      /** Whether its module is not its parent's: weights are then taken as they match. */
+      new_module: z.boolean().optional(),
+      /** The other children of the call, as far as they begin at this checkpoint. */
+      siblings: z.array(
+        z.strictObject({ job: z.string(), run_name: z.string(), selection: Selection }),
+      ).optional(),
       /** Config keys that the fork request set itself; they win over what the checkpoint holds. */
       overrides: z.array(z.string()).optional(),
     }),

@@ -7,6 +7,7 @@
  * sees it, then acknowledge.
  */
 
+import type { ForkFacts } from "./fork.ts";
 import type { GateResult } from "./merge_gate.ts";
 import type { HealthReport } from "./health.ts";
 import type { HparamsChange, WireHparams } from "./hparams.ts";
@@ -34,6 +35,8 @@ export interface TrainerEvents {
     dataset: { hash: string; train: number; val: number; test: number };
     /** Training samples in use, where a selection picked them. */
     selected: number | null;
+    /** What a fork's first worker found when it began. */
+    fork?: ForkFacts;
     model: { parameters: number; weights: number };
     step: number;
     epoch: number;

@@ -5,31 +5,29 @@ import {
   restoreCheckpoint,
 } from "../checkpoints/checkpoint.ts";
 import type { CheckpointReference, LaunchContext } from "../protocol/commands.ts";
+import type { ForkFacts } from "../protocol/fork.ts";
+import { startFork } from "./start_fork.ts";
 import { startMerge, type StartPorts } from "./start_merge.ts";
-import { patchHparams } from "../training/live_hparams.ts";
-import { selectSamples } from "./select_samples.ts";
 import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 
-type ScanProgress = (done: number, total: number) => void;
-type Start = LaunchContext["start"];
-type StartFrom<F extends Start["from"]> = Extract<Start, { from: F }>;
-
-/** Puts a fresh run where its launch says it starts. */
+/** Puts a fresh run where its launch says it starts; of a fork, answers what was found. */
 export async function startRun(
   run: TrainingRun,
   { start, slices }: Pick<LaunchContext, "start" | "slices">,
   ports: StartPorts,
-): Promise<void> {
+): Promise<ForkFacts | null> {
   switch (start.from) {
     case "scratch":
-      return;
+      return null;
     case "checkpoint":
-      return restoreRun(run, run.optimizer, await load(start.checkpoint));
+      restoreRun(run, run.optimizer, await load(start.checkpoint));
+      return null;
     case "fork":
-      return await startFork(run, start, (...far) => ports.progress("scan", ...far));
+      return await startFork(run, start, await load(start.checkpoint), ports);
     case "merge":
-      return await startMerge(run, start, ports, slices);
+      await startMerge(run, start, ports, slices);
+      return null;
   }
 }
 
@@ -46,32 +44,4 @@ export function restoreRun(
 
 function load({ path, sha256 }: CheckpointReference): Promise<LoadedCheckpoint> {
   return loadCheckpoint(path, sha256);
-}
-
-async function startFork(
-  run: TrainingRun,
-  start: StartFrom<"fork">,
-  progress: ScanProgress,
-): Promise<void> {
-  const own = run.hparams;
-  const loaded = await load(start.checkpoint);
-  const optimizer = start.optimizer === "keep" ? run.optimizer : null;
-  const state = RunState.parse(restoreCheckpoint(loaded, { handle: run.handle, optimizer }));
-  const overrides = new Set(start.overrides ?? []);
-  // Another module's optimizer may have no momentum to take over.
-  const lacks = new Set(own.momentum === null ? [...overrides, "momentum"] : overrides);
-  const inherited = Object.entries(state.hparams).filter(([name]) => !lacks.has(name));
-  const hparams = patchHparams(own, Object.fromEntries(inherited));
-  run.hparams = { ...hparams, lr: hparams.lr * start.lr_mul };
-  if (!overrides.has("loss_scale")) run.scaler.restore(state.scaler);
-  if (state.schedule !== null) run.schedule?.restore?.(state.schedule);
-  run.originStep = start.origin_step;
-  run.indices = loaded.indices;
-  const anew = overrides.has("batch_size") || overrides.has("seed");
-  if (start.selection.kind === "all" && start.selection.of !== "all" && !anew) {
-    run.drawFrom(loaded.indices, state.sampler);
-    return;
-  }
-  const selected = await selectSamples(run, start.selection, progress);
-  run.drawFrom(selected, { epoch: state.sampler.epoch + 1, cursor: 0 });
 }

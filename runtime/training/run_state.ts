@@ -29,6 +29,8 @@ export const RunState = z.looseObject({
   scaler: z.strictObject({ scale: z.number().min(1), streak: count, skipped: count })
     .nullable().default(null),
   schedule: z.record(z.string(), z.number().nullable()).nullable(),
+  /** Where the module's own schedule began to count; absent: at the axis' beginning. */
+  schedule_from: z.strictObject({ step: count, epoch: count }).nullable().default(null),
   callbacks: z.array(z.record(z.string(), z.number().nullable()).nullable()),
 });
 /** The state that a checkpoint's metadata holds. */

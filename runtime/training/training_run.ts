@@ -102,6 +102,8 @@ export class TrainingRun {
   sample: StepSample | null = null;
   /** What the newest steps cost: no part of the state. */
   recent = new RecentSteps();
+  /** Where on the axis the module's own schedule began to count; null: at its beginning. */
+  #scheduleFrom: { step: number; epoch: number } | null = null;
   readonly #random: SeededRandom;
   readonly #ownSchedule: Schedule | null;
   readonly #ownScheduleAtStart: ScheduleState | null;
@@ -164,6 +166,7 @@ export class TrainingRun {
       this.sampler = this.#samplerAt(this.sampler.capture());
     }
     if (JSON.stringify(configured.schedule) !== JSON.stringify(before.schedule)) {
+      this.#scheduleFrom = null;
       this.schedule = this.#scheduleOf(configured.schedule);
     }
   }
@@ -171,13 +174,25 @@ export class TrainingRun {
   /** The learning rate of the next step; a schedule moves it there. */
   scheduleLr(): number {
     if (this.schedule === null) return this.baseLr;
-    const { axisStep: step, baseLr } = this;
-    const lr = this.schedule.lrAt({ step, epoch: this.sampler.capture().epoch, baseLr });
+    const { axisStep, baseLr } = this;
+    const from = this.#scheduleFrom ?? { step: 0, epoch: 0 };
+    const step = axisStep - from.step;
+    const epoch = this.sampler.capture().epoch - from.epoch;
+    const lr = this.schedule.lrAt({ step, epoch, baseLr });
     if (!Number.isFinite(lr) || lr < 0) {
       throw new RangeError(`the schedule gives a learning rate of ${lr} at step ${step}`);
     }
     setLearningRate(this.optimizer, lr);
     return lr;
+  }
+
+  /** Lets the schedule count from here, whatever it has seen before. */
+  restartSchedule(): void {
+    const from = { step: this.axisStep, epoch: this.sampler.capture().epoch };
+    const { schedule } = this.config;
+    if (schedule === "module") this.#scheduleFrom = from;
+    else if (schedule !== null) this.config = { ...this.config, schedule: { ...schedule, from } };
+    this.schedule = this.#scheduleOf(this.config.schedule);
   }
 
   /** Which budget is spent, or null while there is more to train. */
@@ -217,6 +232,7 @@ export class TrainingRun {
       totals: { ...this.totals },
       scaler: scaler === null ? null : { ...scaler },
       schedule: this.schedule?.capture?.() ?? null,
+      ...this.#scheduleFrom && { schedule_from: { ...this.#scheduleFrom } },
       callbacks: this.callbacks.map((callback) => callback.capture?.() ?? null),
     };
   }
@@ -231,6 +247,7 @@ export class TrainingRun {
     const atPlace = this.config.enforceSamplerState || state.sampler.cursor === 0;
     this.totals = atPlace ? { ...state.totals } : noTotals();
     this.hparams = patchHparams(this.hparams, state.hparams);
+    this.#scheduleFrom = state.schedule_from;
     this.scaler.restore(state.scaler);
     if (state.schedule !== null) this.schedule?.restore?.(state.schedule);
     this.callbacks.forEach((callback, at) => {

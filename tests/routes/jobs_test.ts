@@ -159,6 +159,8 @@ Deno.test("POST /jobs/{id}/fork fills in what the request leaves out", async () 
     config: { maxEpochs: 2 },
     lr_mul: 1,
     optimizer: "keep",
+    schedule: "continue",
+    rehearsal: 0,
     start: true,
   });
   assertEquals(asked?.idempotency?.key, "f1");
@@ -184,7 +186,8 @@ Deno.test("POST /jobs/{id}/fork with children gives each what it does not say fr
   };
   assertEquals([items.length, overlap], [3, 0]);
   assertEquals(response.headers.get("Location"), `/sessions/${session}`);
-  const shared = { at: "now", lr_mul: 0.5, optimizer: "keep", start: true };
+  const defaults = { schedule: "continue", rehearsal: 0, start: true };
+  const shared = { at: "now", lr_mul: 0.5, optimizer: "keep", ...defaults };
   const config = { maxSteps: 5, lr: 0.1 };
   assertEquals(fixture.jobs.asked.map((asked) => asked.call === "fork" && asked.request), [
     { ...shared, selection: all, config },
@@ -231,6 +234,11 @@ Deno.test("POST /jobs/{id}/fork refuses what can be known to be wrong", async ()
     [{ selection, run_name: "../x" }, "run_name"],
     [{ selection, config: { max_epoch: 1 } }, "config.max_epoch"],
     [{ selection, config: { max_epochs: "1" } }, "config.max_epochs"],
+    [{ selection, rehearsal: 1 }, "rehearsal"],
+    [{ selection, rehearsal: -0.1 }, "rehearsal"],
+    [{ selection, schedule: "stop" }, "schedule"],
+    [{ selection, module: 1 }, "module"],
+    [{ selection, weight_decay_mul: 2 }, "weight_decay_mul"],
     [{ selection, strat: true }, "strat"],
     [{ selection, children: [] }, "children"],
     [{ selection, children: Array.from({ length: 33 }, () => ({})) }, "children"],
