@@ -1,6 +1,7 @@
 import type { Child } from "hono/jsx";
-import type { JobManifest, StoredSelection } from "../../jobs/job.ts";
+import type { JobManifest } from "../../jobs/job.ts";
 import { brief, duration, moment, whole } from "../../static/figures.js";
+import { selectionText } from "../../static/selection_text.js";
 import { lineageTree } from "./lineage.ts";
 import { StateBadge } from "./state_badge.tsx";
 
@@ -160,8 +161,8 @@ function Isolation({ job }: { job: JobManifest }) {
         )}
         {job.threads !== null && <Fact name="threads">{job.threads}</Fact>}
         {job.determinism !== null && <Fact name="determinism">{job.determinism}</Fact>}
-        {job.permissions?.read.map((path) => <Fact name="may read">{path}</Fact>)}
-        {job.permissions?.net.map((host) => <Fact name="may reach">{host}</Fact>)}
+        {job.permissions?.read.map((path) => <Fact key={path} name="may read">{path}</Fact>)}
+        {job.permissions?.net.map((host) => <Fact key={host} name="may reach">{host}</Fact>)}
         {job.imports !== undefined && <Fact name="imports">{job.imports.lock.slice(0, 12)}</Fact>}
       </dl>
     </section>
@@ -179,35 +180,6 @@ function Fact({ name, children }: { name: string; children?: Child }) {
 
 function When({ ms }: { ms: number }) {
   return <time datetime={new Date(ms).toISOString()}>{moment(ms)}</time>;
-}
-
-/** A selection in words: `quantile 0.8–1`. */
-export function selectionText(selection: StoredSelection): string {
-  switch (selection.kind) {
-    case "all":
-      return "all";
-    case "quantile":
-      return `loss quantile ${selection.from}–${selection.to}`;
-    case "hardest":
-      return `hardest ${whole(selection.n)}`;
-    case "region":
-      return `loss ${selection.from ?? "−∞"}–${selection.to ?? "∞"}`;
-    case "misclassified":
-      return "misclassified";
-    case "label":
-      return `label ${selection.labels.join(", ")}`;
-    case "kmeans":
-      return `cluster ${selection.clusters.join(", ")} of ${selection.k}`;
-    case "not":
-      return `not (${selectionText(selection.selection)})`;
-    case "and":
-    case "or":
-      return selection.selections.map((part) => `(${selectionText(part)})`).join(
-        ` ${selection.kind} `,
-      );
-    case "indices":
-      return `${whole("count" in selection ? selection.count : selection.indices.length)} by index`;
-  }
 }
 
 function paramsText(params: Record<string, unknown>): string {
