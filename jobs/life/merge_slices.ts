@@ -4,7 +4,7 @@ import type { JobManifest } from "../job.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 
 /** Rules that say nothing of samples that they were not made for. */
-const BOUND_TO_SAMPLES: readonly Selection["kind"][] = ["all", "indices", "kmeans"];
+const BOUND_TO_SAMPLES: readonly Selection["kind"][] = ["all", "indices"];
 
 /** What the parents of a merge selected, by rules that a held-out split can be asked too. */
 export async function mergeSlices(

@@ -6,15 +6,19 @@ import { clipText } from "../protocol/clip_text.ts";
 import { resolveSelection } from "../protocol/resolve_selection.ts";
 import type { Selection } from "../protocol/selection.ts";
 import type { TrainingRun } from "../training/training_run.ts";
+import { RunState } from "../training/run_state.ts";
+import { heldOutClusters } from "./held_out_clusters.ts";
 import { sampleTable } from "./select_samples.ts";
 
 /** What a parent selected, and at which checkpoint. */
 export type MergeSlice = NonNullable<LaunchContext["slices"]>[number];
 
+const SMALLEST_BATCH = 256;
+
 /**
  * What each parent's rule picks of a held-out split, at the checkpoint where it picked the parent's
  * training samples: the unseen counterpart of what that parent is a specialist for. A count becomes
- * the same share.
+ * the same share, and a cluster what lies nearest to its mean.
  *
  * @param held Name of the split.
  * @returns Sets of samples, and a note on each rule that picks none.
@@ -28,12 +32,25 @@ export async function heldOutSlices(
   const sets: GateSet[] = [];
   const notes: string[] = [];
   for (const { job, selection, origin, picked_from } of slices) {
-    const { weights } = await loadCheckpoint(origin.path, origin.sha256);
-    assignWeights(run.handle, weights());
+    const loaded = await loadCheckpoint(origin.path, origin.sha256);
+    assignWeights(run.handle, loaded.weights());
     run.enterPhase("selection", run.axisStep);
     const rule = scaled(selection, dataset.length / picked_from);
-    const table = await sampleTable(run, rule, { dataset, indices: null }, () => {});
     try {
+      const samples = { dataset, indices: null };
+      const table = await sampleTable(
+        run,
+        rule,
+        samples,
+        () => {},
+        (clustering) =>
+          heldOutClusters(run, dataset, {
+            clustering,
+            indices: selection.of === "all" ? null : loaded.indices,
+            axisStep: RunState.parse(loaded.state).axis_step,
+            batchSize: Math.max(run.config.batchSize, SMALLEST_BATCH),
+          }),
+      );
       const indices = resolveSelection(rule, table);
       sets.push({ on: held, slice: job, samples: { dataset, indices } });
     } catch (error) {
@@ -45,7 +62,7 @@ export async function heldOutSlices(
 }
 
 /** The same rule for more or fewer samples. */
-function scaled(selection: Selection, share: number): Selection {
+export function scaled(selection: Selection, share: number): Selection {
   switch (selection.kind) {
     case "hardest":
       return { ...selection, n: Math.max(1, Math.round(selection.n * share)) };

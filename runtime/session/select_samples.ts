@@ -10,6 +10,8 @@ import type { TrainingRun } from "../training/training_run.ts";
 
 const SMALLEST_BATCH = 256;
 
+type Clustering = ReturnType<typeof clusterings>[number];
+
 /**
  * Positions in the training split that a selection picks, at the model as it is: out of those that
  * the run draws from, or with `of: "all"` out of the whole split; null for all of it.
@@ -35,12 +37,14 @@ export async function selectSamples(
  * What a selection needs to know of samples, at the model as it is.
  *
  * @param samples Positions in the dataset; null for all of it.
+ * @param clustersOf The cluster of each sample; by default the samples are grouped by themselves.
  */
 export async function sampleTable(
   run: TrainingRun,
   selection: Selection,
   { dataset, indices }: { dataset: Dataset; indices: Int32Array | null },
   progress: (done: number, total: number) => void,
+  clustersOf?: (clustering: Clustering) => Promise<Int32Array>,
 ): Promise<SampleTable> {
   const { handle, loss, config } = run;
   const count = indices?.length ?? dataset.length;
@@ -68,7 +72,9 @@ export async function sampleTable(
     if (form !== null) Object.assign(table, { label, prediction });
   }
   const [clustering] = clusterings(selection);
-  if (clustering !== undefined) {
+  if (clustering !== undefined && clustersOf !== undefined) {
+    table.cluster = await clustersOf(clustering);
+  } else if (clustering !== undefined) {
     // The stream of a report's clusters at this step, so that the numbers mean the same groups.
     const random = keyedStream(run.ctx.seed, "selection", run.axisStep);
     const embedder = embedderOf(handle, run.embedding, clustering.layer);

@@ -302,8 +302,17 @@ Deno.test("heldOutSlices() asks the held-out split by each parent's rule, where 
     slice("hard", { kind: "hardest", n: 50 }),
     slice("none", { kind: "region", from: 1e6 }),
     slice("second", { kind: "label", labels: [1] }),
+    slice("group", { kind: "kmeans", k: 3, clusters: [0] }),
+    slice("others", { kind: "kmeans", k: 3, clusters: [1, 2] }),
   ]);
-  assertEquals(sets.map(({ on, slice: of }) => [on, of]), [["gate", "hard"], ["gate", "second"]]);
+  assertEquals(sets.map(({ on, slice: of }) => [on, of]), [
+    ["gate", "hard"],
+    ["gate", "second"],
+    ["gate", "group"],
+    ["gate", "others"],
+  ]);
+  const [group, others] = sets.slice(2).map(({ samples }) => [...samples.indices!]);
+  assertEquals([...group!, ...others!].sort((a, b) => a - b), [...range(0, 180)]);
   const hardest = [...losses.keys()].sort((a, b) => losses[b]! - losses[a]!).slice(0, 30);
   assertEquals([...sets[0]!.samples.indices!], hardest.sort((a, b) => a - b));
   assertEquals(notes.length, 1);
