@@ -136,7 +136,7 @@ export class AttachedJob extends LiveJob {
     await this.attempt.kill(0);
   }
 
-  protected override onEnd(attempt: Attempt, exit: WorkerExit): void {
+  override onEnd(attempt: Attempt, exit: WorkerExit): void {
     if (attempt.number > (this.record.manifest.attached?.run_gen ?? 0)) {
       return super.onEnd(attempt, exit);
     }

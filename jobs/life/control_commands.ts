@@ -148,7 +148,7 @@ function controlOf(request: ControlRequest): Control<ControlRequest["command"]> 
 /** Holds a job's training; with `release` its worker is let go. */
 export async function pause(job: LiveJob, request: ControlCall<"pause">): Promise<Outcome> {
   if (job.state === "queued" || (job.state === "recovering" && job.attempt === null)) {
-    job.withdraw();
+    job.training.withdraw();
     job.goTo("parked", "paused before its worker began", { goal: "parked" });
   }
   if (job.state === "parked") return here(job);
@@ -187,7 +187,7 @@ async function resume(job: LiveJob, request: ControlCall<"resume">): Promise<Out
 
 async function stop(job: LiveJob): Promise<Outcome> {
   if (job.state === "queued" || job.state === "parked" || job.state === "recovering") {
-    job.withdraw();
+    job.training.withdraw();
     job.goTo("stopped", "stopped", { goal: "stopped" });
     return here(job);
   }

@@ -1,4 +1,4 @@
-import { type Attempt, launchAttempt } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
 import { Changes } from "./changes.ts";
 import { CommandFailedError, UnavailableError } from "../errors.ts";
 import { Holds } from "./holds.ts";
@@ -11,12 +11,9 @@ import { ServeWorker } from "./serve_worker.ts";
 import { SideWorkers } from "./side_worker.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
 import type { Cancel } from "./timers.ts";
+import { TrainingWorker } from "./training_worker.ts";
 import type { ReceivedEvent } from "../workers/trainer_link.ts";
-import { deathsSince, judgeWorkerEnd } from "./worker_end.ts";
 import { receiveEvent } from "./worker_events.ts";
-
-/** Deaths that a job survives without a newer checkpoint. */
-const MAX_DEATHS = 3;
 
 /**
  * One job at work: its training worker, the queue of what people ask of it, its way through the
@@ -26,6 +23,7 @@ const MAX_DEATHS = 3;
 export class LiveJob extends Changes {
   /** The training worker, from its launch until it is gone. */
   attempt: Attempt | null = null;
+  readonly training = new TrainingWorker(this);
   readonly serve = new ServeWorker(this);
   readonly sides = new SideWorkers(this);
   /** The next worker that gets ready takes the place of one that died. */
@@ -37,10 +35,6 @@ export class LiveJob extends Changes {
   #commands: Promise<unknown> = Promise.resolve();
   #parkTimer: Cancel | null = null;
   #stopTimer: Cancel | null = null;
-  /** The worker before this one is gone. */
-  #previous: Promise<unknown> = Promise.resolve();
-  /** Its worker is a merge's, in a helper slot. */
-  #computes = false;
 
   constructor(readonly deps: JobDeps, readonly record: JobRecord) {
     super();
@@ -110,14 +104,7 @@ export class LiveJob extends Changes {
 
   /** Waits for a slot, then launches a worker. */
   requestWorker(): void {
-    const { training, helper } = this.deps.scheduler;
-    const slots = this.onlyMerges ? helper : training;
-    slots.enqueue({
-      job: this.id,
-      owner: this.record.manifest.owner,
-      priority: this.record.manifest.priority ?? 0,
-      start: () => this.inBackground(this.#begin()),
-    });
+    this.training.request();
   }
 
   /** Changes how soon it gets a slot, the next time that it waits for one or while it does. */
@@ -125,14 +112,6 @@ export class LiveJob extends Changes {
     if (priority === (this.record.manifest.priority ?? 0)) return;
     this.record.append("priority_changed", { priority, actor });
     this.deps.scheduler.training.prioritize(this.id, priority);
-  }
-
-  /** Waits for a slot no longer, nor keeps one that was just granted. */
-  withdraw(): void {
-    const { training, helper } = this.deps.scheduler;
-    training.cancel(this.id);
-    if (this.onlyMerges) helper.cancel(this.id);
-    this.#freeSlots();
   }
 
   /** The training worker once it takes commands; null once the job is not live. */
@@ -175,7 +154,7 @@ export class LiveJob extends Changes {
       const { type } = received.event;
       this.deps.logger.error("job {job}: {type}: {error}", { job: this.id, type, error });
       if (attempt.mode === "train") {
-        this.#fail({ message: `${type}: ${message}`, stack, phase: "events", cause: "event" });
+        this.fail({ message: `${type}: ${message}`, stack, phase: "events", cause: "event" });
       }
       this.inBackground(attempt.kill(0));
     }
@@ -222,86 +201,13 @@ export class LiveJob extends Changes {
     this.#stopTimer?.();
   }
 
-  async #begin(): Promise<void> {
-    const { training, helper } = this.deps.scheduler;
-    this.#computes = this.onlyMerges;
-    // Whoever withdrew the job meanwhile took its slot back.
-    if (!(this.#computes ? helper : training).holds(this.id)) return;
-    if (this.closing || !["queued", "recovering"].includes(this.state)) return this.#freeSlots();
-    this.goTo("starting", null);
-    try {
-      await Promise.all([this.serve.close(), this.#previous]);
-      if (this.state === "stopping") this.goTo("stopped", "stopped before it began");
-      if (this.closing || !LIVE.has(this.state)) return this.#freeSlots();
-      const attempt = await this.#launch();
-      if (attempt.mode === "serve") await this.#compute(attempt);
-    } catch (error) {
-      const { message, stack = null } = error instanceof Error ? error : new Error(String(error));
-      if (!this.closing) this.#fail({ message, stack, phase: "launch", cause: "launch_failed" });
-      if (this.attempt === null) this.#freeSlots();
-    }
+  /** What becomes of the job when its worker is gone. */
+  onEnd(attempt: Attempt, exit: WorkerExit): void {
+    this.training.onEnd(attempt, exit);
   }
 
-  async #launch(): Promise<Attempt> {
-    const { deps, record } = this;
-    const attempt = await launchAttempt(deps, record, {
-      mode: this.#computes ? "serve" : "train",
-      goal: this.#computes ? "serve" : record.manifest.goal === "running" ? "running" : "paused",
-      onEvent: this.receive,
-    });
-    this.attempt = attempt;
-    this.#previous = attempt.ended;
-    this.inBackground(attempt.ended.then((exit) => this.onEnd(attempt, exit)));
-    if (this.closing) this.inBackground(attempt.release());
-    if (record.manifest.goal === "stopped") this.enforceStop();
-    this.signal();
-    return attempt;
-  }
-
-  /** A merge that is not to train: its worker has the weights once it is ready. */
-  async #compute(attempt: Attempt): Promise<void> {
-    await this.until(() => attempt.ready || attempt.gone || undefined);
-    if (!attempt.ready || this.closing || !LIVE.has(this.state)) return;
-    await attempt.send("save_ckpt", { reason: "merge" });
-    await attempt.release();
-    if (this.state === "starting") this.goTo("parked", "merged", { goal: "parked" });
-  }
-
-  protected onEnd(attempt: Attempt, exit: WorkerExit): void {
-    if (this.attempt === attempt) this.attempt = null;
-    if (this.closing || attempt.released || !LIVE.has(this.state)) {
-      if (this.state === "stopping" && !this.closing) this.goTo("stopped", "stopped");
-      this.#freeSlots();
-    } else {
-      const end = judgeWorkerEnd(this.state, attempt.fatal, exit);
-      if (end.kind === "recover") this.#recover(end.reason);
-      else if (end.kind === "failed") this.#fail(end.error);
-      else this.goTo("stopped", "stopped", end.error === null ? {} : { error: end.error });
-      if (!LIVE.has(this.state)) this.#freeSlots();
-    }
-    this.signal();
-  }
-
-  #recover(reason: string): void {
-    if (deathsSince(this.deps.log, this.id, this.record.checkpoints.values()) >= MAX_DEATHS) {
-      const message = `${reason}; it died ${MAX_DEATHS + 1} times without a newer checkpoint`;
-      return this.#fail({ message, stack: null, phase: "train", cause: "signal" });
-    }
-    this.goTo("recovering", reason);
-    this.recovering = true;
-    const { scheduler } = this.deps;
-    const holds = scheduler.training.holds(this.id) || scheduler.helper.holds(this.id);
-    if (holds) this.inBackground(this.#begin());
-    else this.requestWorker();
-  }
-
-  #fail(error: NonNullable<JobManifest["error"]>): void {
+  /** Fails the job, unless it has ended. */
+  fail(error: NonNullable<JobManifest["error"]>): void {
     if (!ENDED.has(this.state)) this.goTo("failed", error.cause, { error });
-  }
-
-  #freeSlots(): void {
-    this.deps.scheduler.training.release(this.id);
-    if (this.#computes) this.deps.scheduler.helper.release(this.id);
-    this.#computes = false;
   }
 }

@@ -21,7 +21,7 @@ export async function removeJob(
   assertRemovable(job);
   await job.serve.close();
   assertRemovable(job);
-  job.withdraw();
+  job.training.withdraw();
   job.closing = true;
   record.removed = true;
   registry.forget(id);
