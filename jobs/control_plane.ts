@@ -15,6 +15,8 @@ import type { History, HistoryQuery } from "./inspection/sample_history.ts";
 import type { SelectionPlace } from "./inspection/report_for.ts";
 import type { StoredRule } from "./inspection/stored_selection.ts";
 import type { ReportRow, RowsQuery } from "./inspection/report_rows.ts";
+import type { ReportPoints } from "./inspection/report_points.ts";
+import type { Trajectories } from "./inspection/trajectories.ts";
 import type { SessionActions } from "./sessions/session_desk.ts";
 import type { CheckpointRecord, JobManifest, JobPermissions, JobState, Receipt } from "./job.ts";
 
@@ -149,6 +151,10 @@ export interface InspectionDesk {
   reports(job: string): Promise<ReportRecord[]>;
   report(job: string, report: number): Promise<ReportRecord>;
   rows(job: string, report: number, query: RowsQuery): Promise<Page<ReportRow>>;
+  /** Enough of a report to draw it: every sample, or `most` of them evenly spaced. */
+  points(job: string, report: number, most: number): Promise<ReportPoints>;
+  /** How the losses of these rows moved over the job's reports. */
+  trajectories(job: string, report: number, rows: readonly number[]): Promise<Trajectories>;
   /** How samples moved over the job's reports. */
   history(job: string, query: HistoryQuery): Promise<History>;
   /** Two reports of the same samples, of one job or of two. */

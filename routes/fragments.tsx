@@ -88,8 +88,17 @@ function dialogRoutes({ jobs }: AppDeps): Hono {
   of.get("/fork", async (c) => {
     const job = await jobs.get(c.req.param("id")!);
     const checkpoints = await jobs.checkpoints(job.id);
+    const sha256 = c.req.query("selection");
+    const picked = sha256 === undefined
+      ? null
+      : { ...await jobs.inspection.selection(job.id, sha256), sha256 };
     return c.html(
-      <ForkForm job={job} checkpoints={checkpoints} at={c.req.query("at") ?? "now"} />,
+      <ForkForm
+        job={job}
+        checkpoints={checkpoints}
+        at={c.req.query("at") ?? "now"}
+        picked={picked}
+      />,
     );
   });
   of.get("/merge", async (c) => {

@@ -1,14 +1,15 @@
-import { type Context, Hono, type Next } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { NotFoundError } from "../jobs/errors.ts";
 import { checkModule } from "../jobs/submission/module_syntax.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { newestEvents } from "./event_history.ts";
+import { forBrowsers } from "./for_browsers.tsx";
 import { fragmentRoutes } from "./fragments.tsx";
+import { inspectRoutes } from "./inspect.tsx";
+import { streamFrom } from "./page_stream.ts";
 import { curveOf, listFilter } from "./list_query.ts";
 import { parseBody } from "./parse.ts";
 import { staticRoutes } from "./static.ts";
-import { ErrorPage } from "./views/error_page.tsx";
 import { HEALTH_EVENTS, HEALTH_TYPES } from "./views/health_cards.tsx";
 import { JobListPage } from "./views/job_list.tsx";
 import { JobPage } from "./views/job_page.tsx";
@@ -46,6 +47,7 @@ export function pageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   app.route("/", staticRoutes());
   app.route("/", fragmentRoutes(deps));
+  app.route("/", inspectRoutes(deps));
   app.get("/", (c) => listPage(c, deps));
   app.get("/new", (c) => newPage(c, deps));
   app.post("/new/check", async (c) => {
@@ -135,48 +137,4 @@ async function jobPage(c: Context, deps: AppDeps, id: string): Promise<Response>
       />
     </Layout>,
   );
-}
-
-function streamFrom(
-  deps: AppDeps,
-  path: string,
-  sampleMs: number,
-  types: string | null,
-  after = deps.log.lastSeq,
-): string {
-  const query = new URLSearchParams({
-    sample_ms: String(sampleMs),
-    after: `${deps.log.id}-${after}`,
-  });
-  if (types !== null) query.set("types", types);
-  return `${path}?${query}`;
-}
-
-/** Runs a page's handler for who prefers HTML; a thing that is not there becomes a page too. */
-function forBrowsers(handler: (c: Context) => Promise<Response>) {
-  return async (c: Context, next: Next): Promise<Response | void> => {
-    c.header("Vary", "Accept");
-    if (!prefersHtml(c.req.header("accept"))) return await next();
-    try {
-      return await handler(c);
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error;
-      return c.html(
-        <Layout title="Not found" script="plain_page.js" style="job_list.css">
-          <ErrorPage
-            title={`There is no such ${error.what}`}
-            detail={`${error.id} is not here. It may have been deleted, or belong to another server.`}
-          />
-        </Layout>,
-        404,
-      );
-    }
-  };
-}
-
-/** Whether HTML stands in an Accept header, and before JSON where both do. */
-function prefersHtml(accept = ""): boolean {
-  const html = accept.indexOf("text/html");
-  const json = accept.indexOf("application/json");
-  return html >= 0 && (json < 0 || html < json);
 }

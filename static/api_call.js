@@ -7,13 +7,16 @@
  * followed until it is.
  * @param {string} call Method and path: `POST /jobs/job-1/pause`.
  * @param {unknown} [body] Sent as JSON, or as it is when it is a form.
+ * @param {(receipt: string) => void} [onPending] Asks for a receipt at once, and is told its address
+ *   while the call is under way.
  * @returns {Promise<Answer>}
  */
-export async function callApi(call, body) {
+export async function callApi(call, body, onPending) {
   const [method = "GET", path = "/"] = call.split(" ");
   /** @type {Record<string, string>} */
   const headers = { "Accept": "application/json" };
   const form = body instanceof FormData;
+  if (onPending !== undefined) headers["Prefer"] = "respond-async";
   if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID();
   if (body !== undefined && !form && method !== "DELETE") {
     headers["Content-Type"] = "application/json";
@@ -27,7 +30,10 @@ export async function callApi(call, body) {
     const response = await fetch(path, { method, headers, body: payload });
     const answer = await read(response);
     const location = response.headers.get("Location");
-    if (response.status === 202 && location !== null) return await follow(location);
+    if (response.status === 202 && location !== null) {
+      onPending?.(location);
+      return await follow(location);
+    }
     return answer;
   } catch (error) {
     return unreachable(error);

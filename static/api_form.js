@@ -6,7 +6,11 @@ import { whole } from "./figures.js";
 import { formValues } from "./form_values.js";
 import { receiptText, say } from "./receipt.js";
 
-/** Sends every `form[data-api]` as the JSON call that it names, and shows what the API answers. */
+/**
+ * Sends every `form[data-api]` as the JSON call that it names, and shows what the API answers. One
+ * with a `[data-cancel-call]` can be ended half-way; `api:done` tells the page, which may prevent what
+ * the form would do by itself.
+ */
 export function startForms() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -33,11 +37,35 @@ async function send(form) {
   clearProblem(form);
   submit.setAttribute("aria-busy", "true");
   submit.textContent = form.dataset["pending"] ?? "Sending…";
-  const answer = await callApi(form.dataset["api"] ?? "", formValues(form));
+  const answer = await callApi(form.dataset["api"] ?? "", formValues(form), cancellable(form));
   submit.removeAttribute("aria-busy");
   submit.textContent = label;
+  form.querySelector("[data-cancel-call]")?.toggleAttribute("hidden", true);
   if (!answer.ok) return showProblem(form, answer.problem);
-  done(form, answer);
+  if (answer.body["status"] === "failed") {
+    const detail = receiptText(/** @type {import("./receipt.js").Receipt} */ (answer.body));
+    return showProblem(form, { title: "It failed", detail, status: answer.status });
+  }
+  const told = new CustomEvent("api:done", {
+    bubbles: true,
+    cancelable: true,
+    detail: answer.body,
+  });
+  if (form.dispatchEvent(told)) done(form, answer);
+}
+
+/**
+ * Shows the button that ends the call once there is a receipt to end.
+ * @param {HTMLFormElement} form
+ * @returns {((receipt: string) => void) | undefined}
+ */
+function cancellable(form) {
+  const cancel = form.querySelector("[data-cancel-call]");
+  if (!(cancel instanceof HTMLButtonElement)) return undefined;
+  return (receipt) => {
+    cancel.hidden = false;
+    cancel.onclick = () => void callApi(`DELETE ${receipt}`);
+  };
 }
 
 /** @param {HTMLFormElement} form @param {Extract<import("./api_call.js").Answer, { ok: true }>} answer */
@@ -66,6 +94,10 @@ function follow(control) {
       const chosen = /** @type {HTMLElement} */ (part).dataset["choice"] === control.value;
       part.toggleAttribute("disabled", !chosen);
     }
+  }
+  const { enables } = control.dataset;
+  if (control instanceof HTMLInputElement && enables !== undefined) {
+    document.getElementById(enables)?.toggleAttribute("disabled", !control.checked);
   }
   const strategy = form.elements.namedItem("strategy");
   if (strategy instanceof HTMLSelectElement) {

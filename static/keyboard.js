@@ -86,5 +86,6 @@ function press(key) {
   const row = document.activeElement?.closest("tr[data-job]");
   if (row instanceof HTMLElement) return ON_ROW[key]?.(row);
   const button = document.querySelector(`[data-key="${key}"]`);
+  if (button instanceof HTMLAnchorElement) button.click();
   if (button instanceof HTMLButtonElement && !button.disabled) button.click();
 }

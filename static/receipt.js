@@ -73,9 +73,8 @@ const SENTENCES = {
 export function receiptText(receipt) {
   const at = `step ${whole(receipt.applied_at_step)}`;
   if (receipt.status === "failed") {
-    return `${receipt.command} failed: ${
-      receipt["detail"] ?? receipt["error"] ?? "no reason given"
-    }`;
+    const error = /** @type {{ message?: string } | undefined} */ (receipt["error"]);
+    return `${receipt.command} failed: ${error?.message ?? "no reason given"}`;
   }
   return SENTENCES[receipt.command]?.(receipt, at) ?? `${receipt.command} applied at ${at}`;
 }

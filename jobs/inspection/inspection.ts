@@ -1,5 +1,6 @@
 import type { ExportManifest } from "../../runtime/protocol/export.ts";
 import type { ReportRecord } from "../../runtime/protocol/report.ts";
+import type { SuspectItem, SuspectsRecord } from "../../runtime/protocol/suspects.ts";
 import type { InspectionDesk, Page } from "../control_plane.ts";
 import type { JobRegistry } from "../life/job_registry.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
@@ -8,18 +9,23 @@ import { type History, type HistoryQuery, sampleHistory } from "./sample_history
 import { exportsOf } from "./exports.ts";
 import type { NumberedFolders } from "./numbered_folders.ts";
 import { type ReportRow, reportRows, type RowsQuery } from "./report_rows.ts";
+import { type ReportPoints, reportPoints } from "./report_points.ts";
+import { type Trajectories, trajectories } from "./trajectories.ts";
 import { readRule, type StoredRule } from "./stored_selection.ts";
 import { ReportStore } from "./report_store.ts";
+import { type SuspectsQuery, SuspectStore } from "./suspect_store.ts";
 
 /** Answers what is known of the samples of jobs. */
 export class Inspection implements InspectionDesk {
   readonly #registry: JobRegistry;
   readonly #reports: ReportStore;
+  readonly #suspects: SuspectStore;
   readonly #exports: NumberedFolders<ExportManifest>;
 
   constructor(deps: JobDeps, registry: JobRegistry) {
     this.#registry = registry;
     this.#reports = new ReportStore(deps.artifacts);
+    this.#suspects = new SuspectStore(deps.artifacts);
     this.#exports = exportsOf(deps.artifacts);
   }
 
@@ -35,6 +41,18 @@ export class Inspection implements InspectionDesk {
 
   async rows(job: string, report: number, query: RowsQuery): Promise<Page<ReportRow>> {
     return await reportRows(this.#reports, await this.report(job, report), query);
+  }
+
+  async points(job: string, report: number, most: number): Promise<ReportPoints> {
+    return await reportPoints(this.#reports, await this.report(job, report), most);
+  }
+
+  async trajectories(
+    job: string,
+    report: number,
+    rows: readonly number[],
+  ): Promise<Trajectories> {
+    return await trajectories(this.#reports, await this.report(job, report), rows);
   }
 
   async history(job: string, query: HistoryQuery): Promise<History> {
@@ -66,6 +84,20 @@ export class Inspection implements InspectionDesk {
     await this.#registry.load(job);
     const manifest = await this.#exports.get(job, number);
     return { ...manifest, path: this.#exports.path(job, number, manifest.name) };
+  }
+
+  async searches(job: string): Promise<SuspectsRecord[]> {
+    await this.#registry.load(job);
+    return await this.#suspects.list(job);
+  }
+
+  async search(job: string, run: number): Promise<SuspectsRecord> {
+    await this.#registry.load(job);
+    return await this.#suspects.get(job, run);
+  }
+
+  async suspects(job: string, run: number, query: SuspectsQuery): Promise<Page<SuspectItem>> {
+    return await this.#suspects.items(await this.search(job, run), query);
   }
 
   async selection(job: string, sha256: string): Promise<StoredRule> {

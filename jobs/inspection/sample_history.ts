@@ -83,7 +83,7 @@ export async function sampleHistory(
   if (!SORTS.includes(by)) {
     throw new UnprocessableError("sort", `sort: there is no ${by}`, { known: SORTS });
   }
-  const records = chosen(await reports.list(job), split, of);
+  const records = comparableReports(await reports.list(job), split, of);
   if (records.length === 0) {
     throw new UnprocessableError("split", `split: job ${job} has no report of ${split}, ${of}`);
   }
@@ -124,7 +124,11 @@ export async function sampleHistory(
 }
 
 /** Oldest step first, of each the newest report; all of the newest one's data. */
-function chosen(records: ReportRecord[], split: ReportSplit, of: string): ReportRecord[] {
+export function comparableReports(
+  records: ReportRecord[],
+  split: ReportSplit,
+  of: string,
+): ReportRecord[] {
   const same = records.filter((record) =>
     record.split === split && (split !== "train" || record.of === of) && !record.training_mode
   );

@@ -1,13 +1,21 @@
 import type { Child } from "hono/jsx";
 import type { CheckpointRecord, JobManifest } from "../../jobs/job.ts";
+import type { Selection } from "../../runtime/protocol/selection.ts";
 import { ApiForm } from "./api_form.tsx";
 import { ConfigFields } from "./config_fields.tsx";
 import { control, Field } from "./field.tsx";
+import { selectionText } from "../../static/selection_text.js";
 import { whole } from "../../static/figures.js";
 
 /** The dialog that forks a job: which samples, from where, what differs. */
 export function ForkForm(
-  { job, checkpoints, at }: { job: JobManifest; checkpoints: CheckpointRecord[]; at: string },
+  { job, checkpoints, at, picked = null }: {
+    job: JobManifest;
+    checkpoints: CheckpointRecord[];
+    at: string;
+    /** A selection that was made elsewhere and is kept; null lets the form ask for one. */
+    picked?: PickedRule | null;
+  },
 ) {
   return (
     <ApiForm
@@ -16,7 +24,7 @@ export function ForkForm(
       submit="Fork"
       pending="Forking…"
     >
-      <SelectionFields job={job} />
+      {picked === null ? <SelectionFields job={job} /> : <PickedField picked={picked} />}
       <Field name="at" label="From" hint="A fork starts with these weights and this optimizer.">
         <select {...control("at")} data-type="checkpoint">
           <option value="now" selected={at === "now"}>now, at step {whole(job.step)}</option>
@@ -53,6 +61,27 @@ export function ForkForm(
         <ConfigFields inherited={job.config} />
       </details>
     </ApiForm>
+  );
+}
+
+/** A kept selection that a fork takes as it is. */
+export interface PickedRule {
+  selection: Selection;
+  sha256: string;
+}
+
+function PickedField({ picked: { selection, sha256 } }: { picked: PickedRule }) {
+  return (
+    <div class="field wide" data-field="selection">
+      <strong>Training samples: {selectionText(selection)}</strong>
+      <input
+        type="hidden"
+        name="selection"
+        data-type="json"
+        value={JSON.stringify({ kind: "stored", sha256 })}
+      />
+      <p class="field-error" data-field-error></p>
+    </div>
   );
 }
 

@@ -79,6 +79,9 @@ export function JobControls({ job }: { job: JobManifest }) {
       <CallButton job={job} control={CHECKPOINT} />
       <DialogButton job={job} action="fork" label="Fork…" dialog="fork" shortcut="f" />
       <DialogButton job={job} action="merge" label="Merge…" dialog="merge" shortcut="m" />
+      <a class="button" href={`/jobs/${job.id}/inspect`} data-key="i" aria-keyshortcuts="i">
+        Inspect
+      </a>
       <DialogButton job={job} action="stop" label="Stop…" dialog="stop" />
       <details class="menu" data-menu id="more-controls">
         <summary class="button" aria-label="More">⋯</summary>

@@ -7,6 +7,7 @@ const SHORTCUTS: readonly (readonly [keys: string[], does: string])[] = [
   [["c"], "Save a checkpoint"],
   [["f"], "Fork…"],
   [["m"], "Merge…"],
+  [["i"], "Inspect the samples"],
   [["/"], "Search"],
   [["g", "h"], "Go to all jobs"],
   [["g", "s"], "Go to the session"],
