@@ -15,7 +15,7 @@ const BATCH_SIZE = 128;
 
 const [warmUpSteps, steps] = Deno.args.map(Number) as [number, number];
 await chooseBackend("auto", 1);
-const model = await mlp.model() as tf.LayersModel;
+const model = (mlp.model as () => tf.LayersModel)();
 const optimizer = mlp.optimizer() as tf.Optimizer;
 const data = await mlp.data({
   ...wholeFiles((name) => Promise.reject(new Error(`there is no file ${name}`))),

@@ -28,8 +28,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "routes/": ["routes/", "jobs/", "runtime/protocol/"],
   // The version of the API is the package's.
   "routes/package.ts": ["deno.json"],
-  // A figure reads the same whether the server or the page wrote it.
-  "routes/views/": ["routes/", "jobs/", "runtime/protocol/", "static/figures.js"],
+  // A figure, and a selection in words, read the same whether the server or the page wrote them.
+  "routes/views/": [
+    "routes/",
+    "jobs/",
+    "runtime/protocol/",
+    "static/figures.js",
+    "static/selection_text.js",
+  ],
   "jobs/": ["jobs/", "runtime/protocol/"],
   "runtime/protocol/": ["runtime/protocol/"],
   "runtime/session/": ["runtime/"],

@@ -15,9 +15,8 @@ Deno.test("GET /backends measures what is there and says what brings the rest", 
     true,
   ]]);
   // Whether there is a GPU, or software that poses as one, is the machine's matter.
-  assert(webgpu !== undefined);
-  assertEquals(webgpu.name, "webgpu");
-  assertEquals(webgpu.available, webgpu.brings === null);
-  if (webgpu.available) assertEquals(webgpu.determinism, "none");
+  assertEquals(webgpu!.name, "webgpu");
+  assertEquals(webgpu!.available, webgpu!.brings === null);
+  if (webgpu!.available) assertEquals(webgpu!.determinism, "none");
   for (const { mlp_step_ms, cnn_step_ms } of others) assert(mlp_step_ms! > 0 && cnn_step_ms! > 0);
 });
