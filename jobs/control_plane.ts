@@ -19,6 +19,7 @@ import type { ReportPoints } from "./inspection/report_points.ts";
 import type { Trajectories } from "./inspection/trajectories.ts";
 import type { SessionActions } from "./sessions/session_desk.ts";
 import type { CheckpointRecord, JobManifest, JobPermissions, JobState, Receipt } from "./job.ts";
+import type { ImproveActions } from "./improve/improve.ts";
 
 /** A file posted with a job: its bytes lie in a temporary file that the job takes over. */
 export interface PostedFile {
@@ -249,6 +250,8 @@ export interface ControlPlane {
 /** How the server stands. */
 export interface ServerHealth {
   ready: boolean;
+  /** Plans that improve a session's model round by round. */
+  readonly improvements: ImproveActions;
   reason: string | null;
   isolation: string;
   isolation_reason: string;

@@ -21,6 +21,11 @@ export function newCommandId(random: RandomId): string {
   return `cmd-${random().slice(0, 12)}`;
 }
 
+/** `plan-3f9a1c2b7d60`. */
+export function newPlanId(random: RandomId): string {
+  return `plan-${random().slice(0, 12)}`;
+}
+
 /** What begins each protocol line of an attempt: 128 bits, so that no module can guess it. */
 export function newToken(random: RandomId): string {
   return `#${random()}${random()}`;

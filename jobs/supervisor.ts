@@ -2,6 +2,7 @@ import type { Hello } from "../runtime/protocol/attachment.ts";
 import { AttachDesk, type IncomingLine, type TrainerHost } from "./attached/attach_desk.ts";
 import type { AttachedLink } from "./attached/attached_link.ts";
 import { ChildMaker } from "./lineage/child_maker.ts";
+import { ImproveDesk } from "./improve/improve.ts";
 import { Inspection } from "./inspection/inspection.ts";
 import { CommandDesk } from "./life/command_desk.ts";
 import { checkpointOrThrow, damaged } from "./life/control_commands.ts";
@@ -60,7 +61,9 @@ export async function createSupervisor(
   };
   const registry = new JobRegistry(jobDeps);
   await startUp(jobDeps, registry);
-  return new Supervisor(jobDeps, registry);
+  const supervisor = new Supervisor(jobDeps, registry);
+  supervisor.improvements.resume();
+  return supervisor;
 }
 
 /** The job service: finds the job that is meant and lets it act. */
@@ -73,6 +76,7 @@ class Supervisor implements ControlPlane, TrainerHost {
   readonly #trainers: AttachDesk;
   readonly inspection: Inspection;
   readonly runs: SessionDesk;
+  readonly improvements: ImproveDesk;
   readonly #startedAt: number;
   #closing = false;
 
@@ -85,6 +89,7 @@ class Supervisor implements ControlPlane, TrainerHost {
     this.#trainers = new AttachDesk(deps, registry);
     this.inspection = new Inspection(deps, registry);
     this.runs = new SessionDesk(deps, registry, this.#desk);
+    this.improvements = new ImproveDesk(deps, registry, this);
     this.#startedAt = deps.clock();
   }
 
@@ -237,6 +242,7 @@ class Supervisor implements ControlPlane, TrainerHost {
 
   async shutdown(limitMs: number): Promise<void> {
     this.#closing = true;
+    const plans = this.improvements.close();
     this.#deps.scheduler.close();
     const jobs = [...this.#registry.loaded()];
     const ends = await Promise.allSettled(jobs.map((job) => job.close(limitMs * 0.8)));
@@ -245,7 +251,7 @@ class Supervisor implements ControlPlane, TrainerHost {
         this.#deps.logger.error("shutdown: {error}", { error: end.reason });
       }
     }
-    const writes = [this.#desk.settled(), ...jobs.map(({ record }) => record.settled())];
+    const writes = [plans, this.#desk.settled(), ...jobs.map(({ record }) => record.settled())];
     await withinLimit(this.#deps, limitMs * 0.2, writes);
     for (const { record } of jobs) record.abandon();
   }

@@ -7,6 +7,7 @@ import { datasetRoutes } from "./datasets.ts";
 import { errorHandler, notFoundHandler } from "./errors.ts";
 import { eventRoutes } from "./events.ts";
 import { healthRoutes } from "./health.ts";
+import { improveRoutes } from "./improve.ts";
 import { jobRoutes } from "./jobs.ts";
 import { loginRoutes } from "./login.ts";
 import { metricRoutes } from "./metrics.ts";
@@ -36,6 +37,7 @@ export function createApp(deps: AppDeps): Hono {
       sessionRoutes,
       datasetRoutes,
       backendRoutes,
+      improveRoutes,
       openapiRoutes,
     ]
   ) app.route("/", routes(deps));

@@ -1,5 +1,6 @@
 /** Every call of the API, once: what `/openapi.json` is made of, and what the tests walk. */
 import { z } from "zod";
+import { ImproveRequest } from "../jobs/improve/improve_request.ts";
 import { CheckpointRecord, JobManifest, Receipt } from "../jobs/job.ts";
 import { StoredRule } from "../jobs/inspection/stored_selection.ts";
 import { DatasetRecord } from "../jobs/storage/dataset_store.ts";
@@ -86,6 +87,16 @@ const ReportRow = z.object({
 const Anything = z.record(z.string(), z.unknown());
 
 function pageOf(item: z.ZodType): z.ZodObject {
+const ImprovePlan = z.looseObject({
+  plan: z.string(),
+  session: z.string(),
+  state: z.enum(["running", "stopping", "completed", "stopped", "failed"]),
+  reason: z.string().nullable(),
+  round: z.number().int(),
+  stage: z.string().nullable(),
+  winner: z.object({ job: z.string(), checkpoint: z.number().int().nullable() }).nullable(),
+  rounds: z.array(z.record(z.string(), z.unknown())),
+});
   return z.object({ items: z.array(item), next_cursor });
 }
 
@@ -408,6 +419,39 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     method: "get",
+  {
+    method: "post",
+    path: "/sessions/:id/improve",
+    id: "startPlan",
+    summary: "Scan, fork, train, merge, gate, and on from the winner, round by round.",
+    body: ImproveRequest,
+    status: 201,
+    answer: ImprovePlan,
+  },
+  {
+    method: "get",
+    path: "/sessions/:id/improve",
+    id: "listPlans",
+    summary: "Plans of a session, newest first.",
+    status: 200,
+    answer: pageOf(ImprovePlan),
+  },
+  {
+    method: "get",
+    path: "/sessions/:id/improve/:plan",
+    id: "getPlan",
+    summary: "One plan: how far it is, what each stage came to.",
+    status: 200,
+    answer: ImprovePlan,
+  },
+  {
+    method: "post",
+    path: "/sessions/:id/improve/:plan/stop",
+    id: "stopPlan",
+    summary: "End a plan and what it has at work.",
+    status: 200,
+    answer: ImprovePlan,
+  },
     path: "/datasets/:name/content",
     id: "getDatasetContent",
     summary: "A file of a dataset, or a range of it.",

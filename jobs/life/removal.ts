@@ -24,6 +24,7 @@ export async function removeJob(
   job.training.withdraw();
   job.closing = true;
   record.removed = true;
+  job.signal();
   registry.forget(id);
   await record.settled();
   record.abandon();

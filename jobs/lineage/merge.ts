@@ -79,8 +79,9 @@ export async function merge(
   }
 }
 
-function checkStrategy(
-  { strategy, params }: MergeRequest,
+/** @throws {UnprocessableError} for a strategy that is not known, or not with these parameters. */
+export function checkStrategy(
+  { strategy, params }: Pick<MergeRequest, "strategy" | "params">,
   parents: number,
 ): { strategy: MergeStrategy; params: MergeParams<MergeStrategy> } {
   if (!Object.hasOwn(MERGE_STRATEGIES, strategy)) {
@@ -95,7 +96,7 @@ function checkStrategy(
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const field = ["params", ...issue.path].join(".");
-    throw new UnprocessableError(field, `${field}: ${issue.message}`);
+    throw new UnprocessableError(field, `${field}: ${schemaFault(issue)}`);
   }
   if ("weights" in parsed.data && parsed.data.weights !== undefined) {
     checkWeights(parsed.data.weights, parents);

@@ -185,6 +185,8 @@ export interface ServerEvents {
   counters_set: { fork: number; merge: number };
   recovered: { attempt: number; checkpoint: number | null; step: number; skipped: number[] };
   replay_diverged: { step: number; field: string; logged: number | null; replayed: number | null };
+  /** A stage of a plan is done; in the log of its session's root. */
+  improve_stage: { plan: string; round: number; stage: string; detail: Record<string, unknown> };
   runtime_changed: { field: string; from: string; to: string };
   finalizeRun: { run_name: string; state: string };
 }
@@ -235,6 +237,7 @@ export const SERVER_EVENT_TYPES: Record<keyof ServerEvents, true> = {
   counters_set: true,
   recovered: true,
   replay_diverged: true,
+  improve_stage: true,
   runtime_changed: true,
   finalizeRun: true,
 };

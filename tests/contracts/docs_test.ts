@@ -21,6 +21,7 @@ const SERVER_EVENTS: Record<keyof ServerEvents, true> = {
   config_changed: true,
   priority_changed: true,
   counters_set: true,
+  improve_stage: true,
   recovered: true,
   replay_diverged: true,
   runtime_changed: true,
