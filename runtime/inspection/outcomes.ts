@@ -47,7 +47,7 @@ export function outcomeForm(
 
 /** Reads a batch, on the host: no kernel runs. */
 export function outcomesOf(form: OutcomeForm, yTrue: tf.Tensor, yPred: tf.Tensor): Outcomes {
-  const { kind, classes, outputs } = form;
+  const { kind, classes } = form;
   const samples = yPred.shape[0]!;
   const truth = readValues(yTrue);
   const scores = readValues(yPred);
@@ -60,19 +60,42 @@ export function outcomesOf(form: OutcomeForm, yTrue: tf.Tensor, yPred: tf.Tensor
   };
   const row = new Float64Array(classes);
   for (let sample = 0; sample < samples; sample++) {
-    if (kind === "binary") {
-      row[1] = scores[sample]!;
-      row[0] = 1 - row[1];
-    } else {
-      for (let at = 0; at < classes; at++) row[at] = scores[sample * classes + at]!;
-      if (outputs === "logits") softmax(row);
-    }
+    readRow(form, scores, sample, row);
     outcomes.label[sample] = kind === "one_hot"
       ? argMax(truth, sample * classes, classes)
       : Number(kind === "binary" ? truth[sample]! > 0.5 : truth[sample]!);
     judge(outcomes, sample, row);
   }
   return outcomes;
+}
+
+/** Probabilities of each class, [samples, classes], on the host: no kernel runs. */
+export function probabilitiesOf(form: OutcomeForm, yPred: tf.Tensor): Float32Array {
+  const samples = yPred.shape[0]!;
+  const scores = readValues(yPred);
+  const probabilities = new Float32Array(samples * form.classes);
+  const row = new Float64Array(form.classes);
+  for (let sample = 0; sample < samples; sample++) {
+    readRow(form, scores, sample, row);
+    probabilities.set(row, sample * form.classes);
+  }
+  return probabilities;
+}
+
+/** The probabilities of one sample. */
+function readRow(
+  { kind, classes, outputs }: OutcomeForm,
+  scores: ArrayLike<number>,
+  sample: number,
+  row: Float64Array,
+): void {
+  if (kind === "binary") {
+    row[1] = scores[sample]!;
+    row[0] = 1 - row[1];
+    return;
+  }
+  for (let at = 0; at < classes; at++) row[at] = scores[sample * classes + at]!;
+  if (outputs === "logits") softmax(row);
 }
 
 function judge(outcomes: Outcomes, sample: number, row: Float64Array): void {

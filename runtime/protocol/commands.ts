@@ -15,6 +15,7 @@ import { ExportPayload, type ExportResult } from "./export.ts";
 import { type HparamsChange, HparamsPatch, type WireHparams } from "./hparams.ts";
 import { RehearsalShare, SchedulePolicy } from "./fork.ts";
 import { ReportRequest, type ScanResult } from "./report.ts";
+import { SuspectsPayload, type SuspectsResult } from "./suspects.ts";
 import { BatchNormPolicy, GateRule } from "./merge_gate.ts";
 import { Selection } from "./selection.ts";
 
@@ -42,6 +43,7 @@ export const COMMAND_PAYLOADS = {
   }),
   set_hparams: HparamsPatch,
   scan: ReportRequest.extend({ folder: z.string() }),
+  suspects: SuspectsPayload,
   export_subset: ExportPayload,
   reset_session: z.strictObject({}),
   certify: CertifyPayload,
@@ -70,6 +72,7 @@ export interface CommandResults {
   stop: Applied & { checkpoint: number | null };
   save_ckpt: Applied & { checkpoint: number };
   scan: Applied & ScanResult;
+  suspects: Applied & SuspectsResult;
   export_subset: Applied & ExportResult;
   load_ckpt: Applied & { checkpoint: number; step: number };
   test: Applied & TestResult;

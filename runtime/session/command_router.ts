@@ -22,6 +22,7 @@ import { saveCkpt } from "./handlers/save_ckpt.ts";
 import { scan } from "./handlers/scan.ts";
 import { setHparams } from "./handlers/set_hparams.ts";
 import { stop } from "./handlers/stop.ts";
+import { suspects } from "./handlers/suspects.ts";
 import { test } from "./handlers/test.ts";
 import type { Session } from "./session.ts";
 
@@ -44,6 +45,7 @@ const HANDLERS: { readonly [C in CommandName]: Handler<C> } = {
   test,
   set_hparams: setHparams,
   scan,
+  suspects,
   export_subset: exportSubset,
   reset_session: resetSession,
   certify,

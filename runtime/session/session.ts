@@ -1,11 +1,12 @@
 import { buildOptimizer } from "./build_optimizer.ts";
-import type { JobDefinition } from "../job_definition.ts";
+import type { JobDefinition, Model } from "../job_definition.ts";
 import { directionsOf } from "../metrics/direction.ts";
 import type { TrainerChannel } from "../protocol/channel.ts";
 import type { LaunchContext } from "../protocol/commands.ts";
 import type { SaveReason } from "../protocol/events.ts";
 import { evaluate } from "../training/evaluate.ts";
 import { type LoopHooks, type StepReport, trainLoop } from "../training/train_loop.ts";
+import { buildModel, isModelFactory } from "../training/model_source.ts";
 import { noTotals, type TrainingRun } from "../training/training_run.ts";
 import type { CallbackFigures } from "../callbacks/callback.ts";
 import { addToTotals } from "./add_to_totals.ts";
@@ -131,6 +132,16 @@ export class Session {
   /** An optimizer with no state, as the module makes it. */
   freshOptimizer(): TrainingRun["optimizer"] {
     return buildOptimizer(this.#definition);
+  }
+
+  /**
+   * Makes the module's model anew; null where the module gives one that is made already, whose
+   * weights may have seen anything.
+   */
+  get freshModel(): (() => Promise<Model>) | null {
+    const { model } = this.#definition;
+    if (typeof model !== "function" && !isModelFactory(model)) return null;
+    return () => buildModel(model, this.run.ctx);
   }
 
   /** Saves unless the newest checkpoint is of this step; null, and an event, if the disk refuses. */
