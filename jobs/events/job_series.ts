@@ -60,6 +60,7 @@ export class JobSeries {
           val_loss: numberOf(data.val_loss),
           val_accuracy: numberOf(data.val_accuracy),
           ...figuresOf("val", data.metrics),
+          ...sliceFigures(data.val_slice),
         });
       case "test_complete":
       case "auto_test_complete":
@@ -109,6 +110,13 @@ function figuresOf(split: "val" | "test", metrics: unknown): Record<string, numb
     Object.entries(metrics).slice(0, MOST_METRICS)
       .map(([name, value]) => [`${split}_${name}`, numberOf(value)]),
   );
+}
+
+/** A fork's figures on its own slice of val. */
+function sliceFigures(slice: unknown): Record<string, number | null> {
+  if (typeof slice !== "object" || slice === null) return {};
+  const { loss, accuracy } = slice as Record<string, unknown>;
+  return { val_slice_loss: numberOf(loss), val_slice_accuracy: numberOf(accuracy) };
 }
 
 function numberOf(value: unknown): number | null {

@@ -17,6 +17,8 @@ export async function mergeSlices(
     const parent = await store.get(job);
     if (parent?.spawn?.kind !== "fork" || "sha256" in parent.spawn.selection) continue;
     const { selection } = parent.spawn;
+    // The checkpoint where it began may be of another architecture.
+    if (parent.spawn.new_module) continue;
     if (partsOf(selection).some(({ kind }) => BOUND_TO_SAMPLES.includes(kind))) continue;
     const before = await store.get(parent.parents[0]!);
     const record = (await store.checkpoints(parent.parents[0]!)).find((candidate) =>

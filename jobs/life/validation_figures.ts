@@ -7,14 +7,25 @@ type Figures = Record<string, ValidationFigure>;
 const MOST = 24;
 
 /** Which way the figures that every job has get better. */
-const OWN = { val_loss: "min", val_accuracy: "max" } as const;
+const OWN = {
+  val_loss: "min",
+  val_accuracy: "max",
+  val_slice_loss: "min",
+  val_slice_accuracy: "max",
+} as const;
 
 /** The newest and the best of each figure after one more validation. */
 export function foldValidation(
   before: Figures,
-  { step, val_loss, val_accuracy, metrics, directions = {} }: TrainerEvents["validation"],
+  { step, val_loss, val_accuracy, metrics, directions = {}, val_slice }:
+    TrainerEvents["validation"],
 ): Figures {
-  const figures: Record<string, number | null> = { ...metrics, val_loss, val_accuracy };
+  const figures: Record<string, number | null> = {
+    ...metrics,
+    val_loss,
+    val_accuracy,
+    ...val_slice && { val_slice_loss: val_slice.loss, val_slice_accuracy: val_slice.accuracy },
+  };
   const known = { ...OWN, ...directions };
   const after = Object.entries(known)
     .filter(([name]) => before[name] !== undefined || (figures[name] ?? null) !== null)

@@ -104,8 +104,9 @@ export class Witness {
   }
 
   #snapshot() {
-    const { handle, optimizer, indices } = this.#run;
-    return captureCheckpoint({ handle, optimizer, indices, state: this.#run.captureState() });
+    const { handle, optimizer, indices, valSlice } = this.#run;
+    const state = this.#run.captureState();
+    return captureCheckpoint({ handle, optimizer, indices, valSlice, state });
   }
 
   #tellProgress(step: number): void {

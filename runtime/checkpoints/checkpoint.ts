@@ -15,6 +15,7 @@ export { CheckpointError } from "./checkpoint_error.ts";
 const FORMAT = "onthefly-checkpoint";
 const VERSION = "1";
 const INDICES = "selection/indices";
+const VAL_SLICE = "selection/val";
 
 const DTYPE_IN_FILE = { float32: "F32", int32: "I32", bool: "BOOL" } as const;
 
@@ -30,6 +31,8 @@ export interface LoadedCheckpoint {
   readonly state: JsonObject;
   /** Training samples that a selection picked, or null for all. */
   readonly indices: Int32Array | null;
+  /** Samples of val that the selection's rule picked, or null where it has none. */
+  readonly valSlice: Int32Array | null;
   /** The model's weights by key, `0000/kernel`. */
   weights(): Map<string, HostTensor>;
   /** Every tensor of the file, by name. */
@@ -43,6 +46,7 @@ export interface LoadedCheckpoint {
  *
  * @param parts.optimizer Null leaves it out: a restore then needs none either.
  * @param parts.indices Training samples that a selection picked, or null for all.
+ * @param parts.valSlice Samples of val that its rule picked; null or absent for none.
  * @param parts.state What else the run needs to go on, as JSON.
  * @throws {OptimizerStateError} for an optimizer whose state cannot be captured.
  */
@@ -50,9 +54,10 @@ export function captureCheckpoint(parts: {
   handle: ModelHandle;
   optimizer: tf.Optimizer | null;
   indices: Int32Array | null;
+  valSlice?: Int32Array | null;
   state: JsonObject;
 }): CheckpointSnapshot {
-  const { handle, optimizer, indices, state } = parts;
+  const { handle, optimizer, indices, valSlice = null, state } = parts;
   const tensors = captureWeights(handle);
   const metadata: Record<string, string> = {
     format: FORMAT,
@@ -64,9 +69,9 @@ export function captureCheckpoint(parts: {
     metadata.optimizer = encoded.header;
     for (const [name, tensor] of encoded.tensors) tensors.set(name, tensor);
   }
-  if (indices !== null) {
-    const values = indices.slice();
-    tensors.set(INDICES, { dtype: "int32", shape: [indices.length], values });
+  for (const [name, places] of [[INDICES, indices], [VAL_SLICE, valSlice]] as const) {
+    if (places === null) continue;
+    tensors.set(name, { dtype: "int32", shape: [places.length], values: places.slice() });
   }
   return { tensors, metadata };
 }
@@ -165,13 +170,17 @@ function parseCheckpoint(path: string, bytes: Uint8Array<ArrayBuffer>): LoadedCh
     throw new Error(`its version is ${metadata.version}; this release reads ${VERSION}`);
   }
   const tensors = new Map([...inFile].map(([name, tensor]) => [name, hostTensor(name, tensor)]));
-  const indices = tensors.get(INDICES)?.values;
+  const places = (name: string) => {
+    const values = tensors.get(name)?.values;
+    return values instanceof Int32Array ? values : null;
+  };
   return {
     path,
     tensors,
     state: parseState(metadata.state),
     optimizer: metadata.optimizer ?? null,
-    indices: indices instanceof Int32Array ? indices : null,
+    indices: places(INDICES),
+    valSlice: places(VAL_SLICE),
     weights: () => new Map([...tensors].filter(([name]) => /^\d+\//.test(name))),
   };
 }

@@ -42,6 +42,7 @@ function inMemory({ tensors, metadata }: CheckpointSnapshot): LoadedCheckpoint {
     path: "memory",
     state: JSON.parse(metadata["state"]!),
     indices: null,
+    valSlice: null,
     weights: () => weights,
     tensors,
     optimizer: metadata["optimizer"] ?? null,

@@ -73,6 +73,8 @@ export interface TrainerEvents {
     metrics: Record<string, number | null>;
     /** Of the figures in `metrics` that get better: which way. */
     directions?: Record<string, "min" | "max">;
+    /** The same on what a fork's own rule picks of val; absent where it has no such slice. */
+    val_slice?: { samples: number; loss: number | null; accuracy: number | null };
   };
   paused: {
     step: number;

@@ -107,12 +107,13 @@ export class CheckpointWriter {
   #take(run: TrainingRun): TakenSnapshot {
     const checkpoint = this.#next;
     const file = `${String(checkpoint).padStart(6, "0")}.safetensors`;
-    const { handle, optimizer, indices, step, axisStep, epoch } = run;
+    const { handle, optimizer, indices, valSlice, step, axisStep, epoch } = run;
     const { run_id, session_id, module } = this.#context;
     const snapshot = captureCheckpoint({
       handle,
       optimizer,
       indices,
+      valSlice,
       state: { ...run.captureState(), job: run_id, session: session_id, module: module.sha256 },
     });
     const path = `${this.#context.checkpoint_dir}/${file}`;

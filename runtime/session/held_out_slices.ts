@@ -8,7 +8,7 @@ import type { Selection } from "../protocol/selection.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 import { RunState } from "../training/run_state.ts";
 import { heldOutClusters } from "./held_out_clusters.ts";
-import { sampleTable } from "./select_samples.ts";
+import { sampleTable } from "./sample_table.ts";
 
 /** What a parent selected, and at which checkpoint. */
 export type MergeSlice = NonNullable<LaunchContext["slices"]>[number];

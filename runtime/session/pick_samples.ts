@@ -4,7 +4,7 @@ import type { ForkFacts } from "../protocol/fork.ts";
 import { resolveSelection, SelectionError } from "../protocol/resolve_selection.ts";
 import { clusterings, columnsNeeded, type Selection } from "../protocol/selection.ts";
 import type { TrainingRun } from "../training/training_run.ts";
-import { sampleTable } from "./select_samples.ts";
+import { sampleTable } from "./sample_table.ts";
 
 /** Another child of the same call. */
 export type Sibling = NonNullable<

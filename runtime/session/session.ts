@@ -268,14 +268,22 @@ export class Session {
   async #validate(): Promise<void> {
     const { run } = this;
     if (run.data.val === null) return;
-    const { samples, loss, accuracy, metrics } = await evaluate(run, "val", async () => {
+    const breathe = async () => {
       if (this.gate.due) await this.gate.breathe();
-    });
+    };
+    const { samples, loss, accuracy, metrics } = await evaluate(run, "val", breathe);
+    const slice = run.valSlice && await evaluate(run, "val", breathe, run.valSlice);
     run.valLoss = loss;
     if (loss !== null) run.schedule?.onValidation?.(loss);
     const directions = directionsOf(run.metrics, metrics);
     const figures = { samples, val_loss: loss, val_accuracy: accuracy, metrics, directions };
-    this.channel.emit("validation", { ...this.position, ...figures });
+    this.channel.emit("validation", {
+      ...this.position,
+      ...figures,
+      ...slice && {
+        val_slice: { samples: slice.samples, loss: slice.loss, accuracy: slice.accuracy },
+      },
+    });
     this.#newest = { ...this.#newest, valLoss: loss, valAccuracy: accuracy, metrics };
     await this.#callbacks.run("onValidation");
   }

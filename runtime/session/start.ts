@@ -40,6 +40,7 @@ export function restoreRun(
   const state = RunState.parse(restoreCheckpoint(loaded, { handle: run.handle, optimizer }));
   run.optimizer = optimizer;
   run.restoreState(state, loaded.indices);
+  run.valSlice = loaded.valSlice;
 }
 
 function load({ path, sha256 }: CheckpointReference): Promise<LoadedCheckpoint> {

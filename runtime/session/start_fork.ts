@@ -12,6 +12,7 @@ import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 import { othersToRehearse, pickSamples } from "./pick_samples.ts";
 import type { StartPorts } from "./start_merge.ts";
+import { valSlice } from "./val_slice.ts";
 
 /** How a child begins. */
 export type ForkStart = Extract<LaunchContext["start"], { from: "fork" }>;
@@ -39,11 +40,13 @@ export async function startFork(
     (...far) => ports.progress("scan", ...far),
   );
   const { length } = run.data.train;
+  const base = start.selection.of === "all" ? null : loaded.indices;
+  run.valSlice = await valSlice(run, start.selection, base, ports.warn);
   const facts: ForkFacts = {
     selected: picked.indices?.length ?? length,
     rehearsal: 0,
     shared: picked.shared,
-    val_slice: null,
+    val_slice: run.valSlice?.length ?? null,
     ...weights && { weights },
   };
   for (const { run_name, samples } of picked.shared) {

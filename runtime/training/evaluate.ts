@@ -29,16 +29,19 @@ const SMALLEST_BATCH = 256;
  * The run must have it. Neither the weights nor
  * what training draws from `Math.random` afterwards is touched.
  *
+ * @param among Positions in the split, in the order in which they are looked at; null for all of it.
  * @throws {MetricError} when a metric of the module throws.
  */
 export async function evaluate(
   run: TrainingRun,
   split: keyof Splits,
   onBatch?: (progress: EvaluationProgress) => void | Promise<void>,
+  among: Int32Array | null = null,
 ): Promise<Evaluation> {
   const dataset = run.data[split]!;
+  const samples = among?.length ?? dataset.length;
   const size = Math.max(run.config.batchSize, SMALLEST_BATCH);
-  const batches = Math.ceil(dataset.length / size);
+  const batches = Math.ceil(samples / size);
   let lossSum = 0;
   let weightSum = 0;
   let correctSum: number | null = 0;
@@ -48,8 +51,9 @@ export async function evaluate(
   run.enterPhase("evaluate", run.axisStep);
   for (let index = 0; index < batches; index++) {
     const first = index * size;
-    const count = Math.min(size, dataset.length - first);
-    const indices = Int32Array.from({ length: count }, (_, i) => first + i);
+    const count = Math.min(size, samples - first);
+    const indices = among?.slice(first, first + count) ??
+      Int32Array.from({ length: count }, (_, i) => first + i);
     const batch = await dataset.batch(indices);
     const result = await (own === undefined
       ? evaluateBatch(run, batch, indices, metrics)
@@ -66,10 +70,10 @@ export async function evaluate(
   }
   const mean = lossSum / weightSum;
   return {
-    samples: dataset.length,
+    samples,
     loss: Number.isFinite(mean) ? mean : null,
-    accuracy: correctSum === null ? null : correctSum / dataset.length,
-    metrics: { ...metrics.compute(), ...figures.means(dataset.length) },
+    accuracy: correctSum === null ? null : correctSum / samples,
+    metrics: { ...metrics.compute(), ...figures.means(samples) },
   };
 }
 

@@ -97,6 +97,8 @@ export class TrainingRun {
   totals: EpochTotals = noTotals();
   /** Positions in the training split that this run draws from; null for all. */
   indices: Int32Array | null = null;
+  /** Positions in the validation split that a fork's own rule picks; null where it has none. */
+  valSlice: Int32Array | null = null;
   sampler: Sampler;
   /** What the step that is being made is watched for, where it is: no part of the state. */
   sample: StepSample | null = null;

@@ -113,6 +113,39 @@ Deno.test("a fork's children differ from their parent in what was asked, and say
     },
   );
 
+  await t.step(
+    "a child validates on its own slice of val as well, after a rewind too",
+    async () => {
+      const [hardest, places, cluster] = await fork(server, parent, {
+        config: { max_steps: 6, val_every_n_steps: 2, val_every_n_epochs: 0, ckpt_every_steps: 1 },
+        children: [{ selection: { kind: "quantile", from: 0.75, to: 1 } }, {
+          selection: { kind: "indices", indices: [1, 2, 3] },
+        }, { selection: { kind: "kmeans", k: 2, clusters: [0] } }],
+      });
+      assertEquals((hardest!["fork"] as Answer)["val_slice"], 8);
+      assertEquals((places!["fork"] as Answer)["val_slice"], null);
+      const inCluster = Number((cluster!["fork"] as Answer)["val_slice"]);
+      assert(inCluster > 0 && inCluster < 32);
+      const id = String(hardest!["id"]);
+      const slices = async (job: string) =>
+        (await events(server, job, "validation")).map((event) => event["val_slice"] as Answer);
+      const seen = await slices(id);
+      assertEquals(seen.map((slice) => slice["samples"]), [8, 8, 8]);
+      assertEquals(await slices(String(places!["id"])), [undefined, undefined, undefined]);
+      const { val } = hardest!["metrics"] as { val: Record<string, Answer> };
+      assertEquals(val["val_slice_loss"]!["last"], seen.at(-1)!["loss"]);
+      assertEquals(val["val_slice_accuracy"]!["direction"], "max");
+      assert(Number(seen[0]!["loss"]) > Number(val["val_loss"]!["best"]));
+      const metrics = await server.call("GET", `/jobs/${id}/metrics?series=val_slice_loss`);
+      const { val_slice_loss } = metrics.body["series"] as Record<string, { last: number }[]>;
+      assertEquals(val_slice_loss!.map(({ last }) => last), seen.map(({ loss }) => loss as number));
+      await server.call("POST", `/jobs/${id}/rewind`, { checkpoint: 1 });
+      await server.call("POST", `/jobs/${id}/resume`);
+      await server.state(id, "completed");
+      assertEquals(await slices(id), [...seen, ...seen]);
+    },
+  );
+
   await t.step("children that only a scan can compare tell what they share", async () => {
     const { body } = await server.call("POST", `/jobs/${parent}/fork`, {
       config: short,

@@ -4,34 +4,13 @@ import { clusterPoints } from "../inspection/clusters.ts";
 import { embedderOf } from "../inspection/embedder.ts";
 import { embedSamples } from "../inspection/embed_samples.ts";
 import { scanSamples } from "../inspection/scan_samples.ts";
-import { resolveSelection, type SampleTable } from "../protocol/resolve_selection.ts";
+import type { SampleTable } from "../protocol/resolve_selection.ts";
 import { clusterings, columnsNeeded, type Selection } from "../protocol/selection.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 
 const SMALLEST_BATCH = 256;
 
 type Clustering = ReturnType<typeof clusterings>[number];
-
-/**
- * Positions in the training split that a selection picks, at the model as it is: out of those that
- * the run draws from, or with `of: "all"` out of the whole split; null for all of it.
- *
- * @throws {SelectionError} for none, and for what cannot be told of these samples.
- */
-export async function selectSamples(
-  run: TrainingRun,
-  selection: Selection,
-  progress: (done: number, total: number) => void,
-): Promise<Int32Array | null> {
-  const base = selection.of === "all" ? null : run.indices;
-  if (selection.kind === "all") return base;
-  run.enterPhase("selection", run.axisStep);
-  const picked = resolveSelection(
-    selection,
-    await sampleTable(run, selection, { dataset: run.data.train, indices: base }, progress),
-  );
-  return base === null ? picked : picked.map((position) => base[position]!);
-}
 
 /**
  * What a selection needs to know of samples, at the model as it is.
