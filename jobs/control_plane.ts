@@ -17,9 +17,9 @@ import type { StoredRule } from "./inspection/stored_selection.ts";
 import type { ReportRow, RowsQuery } from "./inspection/report_rows.ts";
 import type { ReportPoints } from "./inspection/report_points.ts";
 import type { Trajectories } from "./inspection/trajectories.ts";
+import type { ImproveActions } from "./improve/improve.ts";
 import type { SessionActions } from "./sessions/session_desk.ts";
 import type { CheckpointRecord, JobManifest, JobPermissions, JobState, Receipt } from "./job.ts";
-import type { ImproveActions } from "./improve/improve.ts";
 
 /** A file posted with a job: its bytes lie in a temporary file that the job takes over. */
 export interface PostedFile {
@@ -240,6 +240,8 @@ export interface ControlPlane {
   readonly inspection: InspectionDesk;
   /** What is asked of a session as a whole. */
   readonly runs: SessionActions;
+  /** Plans that improve a session's model round by round. */
+  readonly improvements: ImproveActions;
 
   /** How the server stands, for `/readyz` and the dashboard's header. */
   health(): Promise<ServerHealth>;
@@ -250,8 +252,6 @@ export interface ControlPlane {
 /** How the server stands. */
 export interface ServerHealth {
   ready: boolean;
-  /** Plans that improve a session's model round by round. */
-  readonly improvements: ImproveActions;
   reason: string | null;
   isolation: string;
   isolation_reason: string;

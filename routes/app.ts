@@ -35,9 +35,9 @@ export function createApp(deps: AppDeps): Hono {
       checkpointRoutes,
       reportRoutes,
       sessionRoutes,
+      improveRoutes,
       datasetRoutes,
       backendRoutes,
-      improveRoutes,
       openapiRoutes,
     ]
   ) app.route("/", routes(deps));

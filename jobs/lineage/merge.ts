@@ -96,7 +96,7 @@ export function checkStrategy(
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const field = ["params", ...issue.path].join(".");
-    throw new UnprocessableError(field, `${field}: ${schemaFault(issue)}`);
+    throw new UnprocessableError(field, `${field}: ${issue.message}`);
   }
   if ("weights" in parsed.data && parsed.data.weights !== undefined) {
     checkWeights(parsed.data.weights, parents);

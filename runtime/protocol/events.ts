@@ -185,10 +185,10 @@ export interface ServerEvents {
   priority_changed: { priority: number; actor: string };
   /** Names that children of the session get go on behind these numbers. */
   counters_set: { fork: number; merge: number };
-  recovered: { attempt: number; checkpoint: number | null; step: number; skipped: number[] };
-  replay_diverged: { step: number; field: string; logged: number | null; replayed: number | null };
   /** A stage of a plan is done; in the log of its session's root. */
   improve_stage: { plan: string; round: number; stage: string; detail: Record<string, unknown> };
+  recovered: { attempt: number; checkpoint: number | null; step: number; skipped: number[] };
+  replay_diverged: { step: number; field: string; logged: number | null; replayed: number | null };
   runtime_changed: { field: string; from: string; to: string };
   finalizeRun: { run_name: string; state: string };
 }
@@ -237,9 +237,9 @@ export const SERVER_EVENT_TYPES: Record<keyof ServerEvents, true> = {
   config_changed: true,
   priority_changed: true,
   counters_set: true,
+  improve_stage: true,
   recovered: true,
   replay_diverged: true,
-  improve_stage: true,
   runtime_changed: true,
   finalizeRun: true,
 };
