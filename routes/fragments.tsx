@@ -15,7 +15,6 @@ import { JobNotice } from "./views/job_page.tsx";
 import { LOG_LINES, LOG_TYPES, LogLines } from "./views/log_lines.tsx";
 import { MergeForm } from "./views/merge_form.tsx";
 import { ModuleSource } from "./views/module_source.tsx";
-import { SessionJobs } from "./views/session_page.tsx";
 
 /** Markers of one job that its charts draw at most. */
 const MARKERS = 1_000;
@@ -34,10 +33,6 @@ export function fragmentRoutes(deps: AppDeps): Hono {
         curve={curveOf(deps)}
         origin={new URL(c.req.url).origin}
       />,
-    ));
-  app.get("/fragments/sessions/:id", async (c) =>
-    c.html(
-      <SessionJobs session={await jobs.session(c.req.param("id"))} curve={curveOf(deps)} />,
     ));
 
   const of = new Hono();

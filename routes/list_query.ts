@@ -4,6 +4,21 @@ import type { MetricPoint } from "../jobs/events/metrics_store.ts";
 import type { AppDeps } from "./app_deps.ts";
 import type { ListFilter } from "./views/job_list.tsx";
 
+/** Milliseconds between two frames of a job in a list. */
+export const LIST_MS = 1000;
+
+/** Events that change what a list of jobs shows. */
+export const LIST_TYPES = [
+  "trainStep",
+  "newRun",
+  "state_changed",
+  "session_started",
+  "validation",
+  "test_complete",
+  "auto_test_complete",
+  "merge_gate",
+].join(",");
+
 /** Points of a sparkline. */
 const CURVE_POINTS = 40;
 

@@ -2,13 +2,15 @@ import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { checkModule } from "../jobs/submission/module_syntax.ts";
 import type { AppDeps } from "./app_deps.ts";
+import { compareRoutes } from "./compare.tsx";
 import { newestEvents } from "./event_history.ts";
 import { forBrowsers } from "./for_browsers.tsx";
 import { fragmentRoutes } from "./fragments.tsx";
 import { inspectRoutes } from "./inspect.tsx";
 import { streamFrom } from "./page_stream.ts";
-import { curveOf, listFilter } from "./list_query.ts";
+import { curveOf, LIST_MS, LIST_TYPES, listFilter } from "./list_query.ts";
 import { parseBody } from "./parse.ts";
+import { sessionPageRoutes } from "./session_pages.tsx";
 import { staticRoutes } from "./static.ts";
 import { HEALTH_EVENTS, HEALTH_TYPES } from "./views/health_cards.tsx";
 import { JobListPage } from "./views/job_list.tsx";
@@ -17,20 +19,9 @@ import { Layout } from "./views/layout.tsx";
 import { lineageTree } from "./views/lineage.ts";
 import { LOG_LINES, LOG_TYPES } from "./views/log_lines.tsx";
 import { NewJobPage } from "./views/new_job.tsx";
-import { SessionPage } from "./views/session_page.tsx";
 
-/** Milliseconds between two frames of a job: on its own page, and in a list. */
+/** Milliseconds between two frames of a job on its own page. */
 const LIVE_MS = 50;
-const LIST_MS = 1000;
-
-const LIST_TYPES = [
-  "trainStep",
-  "newRun",
-  "state_changed",
-  "session_started",
-  "test_complete",
-  "auto_test_complete",
-].join(",");
 
 /** What the page `/new` asks before it submits; the answer is the one that submitting would give. */
 const SyntaxCheck = z.strictObject({
@@ -59,7 +50,8 @@ export function pageRoutes(deps: AppDeps): Hono {
     return c.json({ project, run_name: runName });
   });
   app.get("/jobs/:id", forBrowsers((c) => jobPage(c, deps, c.req.param("id")!)));
-  app.get("/sessions/:id", forBrowsers((c) => sessionPage(c, deps, c.req.param("id")!)));
+  app.route("/", sessionPageRoutes(deps));
+  app.route("/", compareRoutes(deps));
   return app;
 }
 
@@ -75,21 +67,6 @@ async function listPage(c: Context, deps: AppDeps): Promise<Response> {
         curve={curveOf(deps)}
         origin={new URL(c.req.url).origin}
       />
-    </Layout>,
-  );
-}
-
-async function sessionPage(c: Context, deps: AppDeps, id: string): Promise<Response> {
-  const stream = streamFrom(deps, `/sessions/${id}/events`, LIST_MS, LIST_TYPES);
-  const session = await deps.jobs.session(id);
-  return c.html(
-    <Layout
-      title={`${session.project} ${id}`}
-      script="jobs_page.js"
-      style="job_list.css"
-      stream={stream}
-    >
-      <SessionPage session={session} curve={curveOf(deps)} />
     </Layout>,
   );
 }

@@ -2,13 +2,17 @@
 import { setViewState, viewState } from "./view_state.js";
 /** @typedef {{ x: import("./chart_axis.js").AxisKind, y: "linear" | "log", smooth: number, from: number | null, to: number | null }} ChartView */
 
-/** The view as the address has it. @returns {ChartView} */
-export function chartView() {
+/**
+ * The view as the address has it.
+ * @param {ChartView["x"]} [usual] The axis where it names none.
+ * @returns {ChartView}
+ */
+export function chartView(usual = "step") {
   const [from = "", to = ""] = (viewState("zoom") ?? "").split("-");
-  const x = viewState("x") ?? "step";
+  const x = viewState("x") ?? usual;
   const smooth = Number(viewState("smooth") ?? 0);
   return {
-    x: /** @type {ChartView["x"]} */ (["step", "axis", "epoch", "time"].includes(x) ? x : "step"),
+    x: /** @type {ChartView["x"]} */ (["step", "axis", "epoch", "time"].includes(x) ? x : usual),
     y: viewState("y") === "log" ? "log" : "linear",
     smooth: smooth >= 0 && smooth < 1 ? smooth : 0,
     from: whole(from),
@@ -21,9 +25,10 @@ export function chartView() {
  * @param {HTMLFormElement} form
  * @param {ChartView} view
  * @param {(change: Partial<ChartView>) => void} onChange
+ * @param {ChartView["x"]} [usual] The axis that the address need not name.
  */
-export function startToolbar(form, view, onChange) {
-  showView(form, view);
+export function startToolbar(form, view, onChange, usual = "step") {
+  showView(form, view, usual);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", (event) => {
     const control = /** @type {HTMLInputElement} */ (event.target);
@@ -38,8 +43,8 @@ export function startToolbar(form, view, onChange) {
     ?.addEventListener("click", () => onChange({ from: null, to: null }));
 }
 
-/** @param {HTMLFormElement} form @param {ChartView} view */
-export function showView(form, view) {
+/** @param {HTMLFormElement} form @param {ChartView} view @param {ChartView["x"]} [usual] */
+export function showView(form, view, usual = "step") {
   const values = {
     x: view.x,
     y: view.y,
@@ -59,7 +64,7 @@ export function showView(form, view) {
     ?.toggleAttribute("disabled", view.from === null && view.to === null);
   const zoomed = view.from !== null || view.to !== null;
   setViewState({
-    x: view.x === "step" ? null : view.x,
+    x: view.x === usual ? null : view.x,
     y: view.y === "linear" ? null : view.y,
     smooth: view.smooth === 0 ? null : String(view.smooth),
     zoom: zoomed ? `${view.from ?? ""}-${view.to ?? ""}` : null,

@@ -3,7 +3,7 @@ import { callApi } from "./api_call.js";
 import { startChartGroups } from "./chart_groups.js";
 import { Chart } from "./chart.js";
 import { stepsWithin } from "./chart_axis.js";
-import { save, toCsv, toPng, toTable } from "./chart_export.js";
+import { bindChartMenu } from "./chart_menu.js";
 import { chartView, showView, startToolbar } from "./chart_toolbar.js";
 import { addFigure, missingCharts } from "./extra_charts.js";
 import { MetricData } from "./metric_data.js";
@@ -120,7 +120,7 @@ export class JobCharts {
     };
     const chart = new Chart(figure, this.data, () => this.#facts(), gestures);
     this.charts.push(chart);
-    this.#bindMenu(chart);
+    bindChartMenu(chart);
   }
 
   /** Figures that the module brought get a chart of their own. @param {string[]} available */
@@ -185,35 +185,6 @@ export class JobCharts {
     }
     clearTimeout(this.#rest);
     if (!all) this.#rest = setTimeout(() => this.#schedule(), SMALL_MS);
-  }
-
-  /** @param {Chart} chart */
-  #bindMenu(chart) {
-    const table = /** @type {HTMLElement} */ (chart.figure.querySelector("[data-table]"));
-    const name = `${document.body.dataset["name"]}-${chart.id}`;
-    chart.figure.addEventListener("click", async (event) => {
-      const button = event.target instanceof Element && event.target.closest("[data-chart-action]");
-      if (!(button instanceof HTMLElement)) return;
-      button.closest("details")?.removeAttribute("open");
-      const action = button.dataset["chartAction"];
-      if (action === "csv") {
-        save(new Blob([toCsv(chart.series)], { type: "text/csv" }), `${name}.csv`);
-      }
-      if (action === "png" && chart.canvas !== null) {
-        const look = getComputedStyle(chart.figure);
-        const style = { panel: look.backgroundColor, text: look.color, font: look.fontFamily };
-        const png = await toPng(
-          chart.canvas,
-          `${document.body.dataset["name"]}: ${chart.title}`,
-          style,
-        );
-        if (png !== null) save(png, `${name}.png`);
-      }
-      if (action !== "table") return;
-      table.hidden = !table.hidden;
-      button.textContent = table.hidden ? "Show as table" : "Hide the table";
-      if (!table.hidden) table.replaceChildren(toTable(chart.title, chart.series));
-    });
   }
 }
 

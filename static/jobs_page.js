@@ -1,4 +1,5 @@
 // @ts-check
+import { startCompareChoice } from "./compare_choice.js";
 import { refresh, startEventStream } from "./event_stream.js";
 import { startPage } from "./page.js";
 import { setViewState } from "./view_state.js";
@@ -6,6 +7,7 @@ import { setViewState } from "./view_state.js";
 startPage();
 startEventStream(() => refresh(["page:jobs"]), () => refresh(["page:jobs"]));
 startFilters();
+startCompareChoice();
 
 /** The filters: into the address, and into the address of the list's own refreshes. */
 function startFilters() {

@@ -68,6 +68,14 @@ const GROUPS: readonly ChartGroup[] = [
   },
 ];
 
+/** The chart of one figure alone, named as a job's page names it. */
+export function metricChart(metric: string): Chart {
+  const own = GROUPS.flatMap(({ charts }) => charts).find(({ train }) => train === metric);
+  if (own !== undefined) return own;
+  const words = metric.replace(/^val_/, "validation ").replaceAll("_", " ");
+  return { id: metric, title: words[0]?.toUpperCase() + words.slice(1), train: metric };
+}
+
 /** What `static/extra_charts.js` fills in for each figure that a module has of its own. */
 const OWN: Chart = { id: "own", title: "", train: "", val: "", test: "" };
 
@@ -75,7 +83,7 @@ const OWN: Chart = { id: "own", title: "", train: "", val: "", test: "" };
 export function Charts({ waiting }: { waiting: string }) {
   return (
     <section class="charts" aria-label="Charts" id="charts">
-      <ChartToolbar />
+      <ChartToolbar axes={["step", "axis", "epoch", "time"]} />
       <div class="charts-main">
         {MAIN.map((chart) => <ChartFigure key={chart.id} chart={chart} waiting={waiting} />)}
       </div>
@@ -107,11 +115,15 @@ export function Charts({ waiting }: { waiting: string }) {
   );
 }
 
-function ChartFigure({ chart, waiting }: { chart: Chart; waiting: string }) {
+/** A chart's place: caption, readout, menu, and where its plot and its table go. */
+export function ChartFigure(
+  { chart, waiting, hidden }: { chart: Chart; waiting: string; hidden?: boolean },
+) {
   return (
     <figure
       class="chart"
       id={`chart-${chart.id}`}
+      hidden={hidden}
       data-chart={chart.id}
       data-title={chart.title}
       data-train={chart.train}
@@ -161,16 +173,20 @@ function ChartFigure({ chart, waiting }: { chart: Chart; waiting: string }) {
   );
 }
 
-function ChartToolbar() {
+const AXES = { step: "step", axis: "axis step", epoch: "epoch", time: "wall time" };
+
+/**
+ * The settings that charts share.
+ *
+ * @param axes What x can be; the first is what it is at first.
+ */
+export function ChartToolbar({ axes }: { axes: readonly (keyof typeof AXES)[] }) {
   return (
     <form class="chart-toolbar" data-chart-toolbar aria-label="Chart settings">
       <div>
         <label for="chart-x">x</label>
         <select name="x" id="chart-x">
-          <option value="step">step</option>
-          <option value="axis">axis step</option>
-          <option value="epoch">epoch</option>
-          <option value="time">wall time</option>
+          {axes.map((axis) => <option key={axis} value={axis}>{AXES[axis]}</option>)}
         </select>
       </div>
       <div>

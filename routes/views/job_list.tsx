@@ -2,6 +2,7 @@ import type { ServerHealth, SessionSummary } from "../../jobs/control_plane.ts";
 import { type JobManifest, JobState } from "../../jobs/job.ts";
 import type { MetricPoint } from "../../jobs/events/metrics_store.ts";
 import { decimal, moment, percent, whole } from "../../static/figures.js";
+import { CompareBox, CompareForm } from "./compare_form.tsx";
 import { lineageTree } from "./lineage.ts";
 import { Sparkline } from "./sparkline.tsx";
 import { StateBadge } from "./state_badge.tsx";
@@ -44,36 +45,41 @@ export function JobListPage(props: JobListProps) {
   return (
     <>
       <h1 class="visually-hidden">Jobs</h1>
-      <form class="filters" role="search" data-filters>
-        <div>
-          <label for="filter-state">State</label>
-          <select name="state" id="filter-state">
-            <option value="">any</option>
-            {JobState.options.map((state) => (
-              <option value={state} selected={state === props.filter.state}>{state}</option>
-            ))}
-          </select>
-        </div>
-        <div>
-          <label for="filter-project">Project</label>
-          <select name="project" id="filter-project">
-            <option value="">any</option>
-            {projects.map((project) => (
-              <option value={project} selected={project === props.filter.project}>{project}</option>
-            ))}
-          </select>
-        </div>
-        <label class="grow">
-          <span class="visually-hidden">Search</span>
-          <input
-            type="search"
-            name="q"
-            value={props.filter.search}
-            placeholder="Search by name or id"
-            data-search
-          />
-        </label>
-      </form>
+      <div class="list-head">
+        <form class="filters" role="search" data-filters>
+          <div>
+            <label for="filter-state">State</label>
+            <select name="state" id="filter-state">
+              <option value="">any</option>
+              {JobState.options.map((state) => (
+                <option value={state} selected={state === props.filter.state}>{state}</option>
+              ))}
+            </select>
+          </div>
+          <div>
+            <label for="filter-project">Project</label>
+            <select name="project" id="filter-project">
+              <option value="">any</option>
+              {projects.map((project) => (
+                <option value={project} selected={project === props.filter.project}>
+                  {project}
+                </option>
+              ))}
+            </select>
+          </div>
+          <label class="grow">
+            <span class="visually-hidden">Search</span>
+            <input
+              type="search"
+              name="q"
+              value={props.filter.search}
+              placeholder="Search by name or id"
+              data-search
+            />
+          </label>
+        </form>
+        <CompareForm />
+      </div>
       <div
         id="jobs"
         data-list
@@ -154,6 +160,7 @@ function SessionGroup(
       <table class="jobs">
         <thead>
           <tr>
+            <th scope="col">Compare</th>
             <th scope="col">Job</th>
             <th scope="col">State</th>
             <th scope="col">Step</th>
@@ -185,6 +192,9 @@ function JobRow(
   const last = job.metrics.last;
   return (
     <tr id={`row-${job.id}`} data-job={job.id} data-state={job.state}>
+      <td class="job-compare">
+        <CompareBox job={job} />
+      </td>
       <td class={`job-name depth-${Math.min(depth, 6)}`}>
         <span class={`swatch colour-${colour}`} aria-hidden="true"></span>
         {depth > 0 && (
