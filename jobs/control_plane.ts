@@ -144,6 +144,8 @@ export interface MergeRequest {
 export interface PendingCommand {
   command_id: string;
   receipt: Promise<Receipt>;
+  /** An earlier call with the same key asked for it: its receipt may say that it failed. */
+  replayed: boolean;
 }
 
 /** The reports of jobs. */

@@ -356,6 +356,8 @@ export const Receipt = z.looseObject({
   status: z.enum(["pending", "applied", "failed"]),
   requested_at_step: count,
   applied_at_step: count.nullable(),
+  /** Why it failed: the name of the error and what it says. */
+  error: z.object({ type: z.string(), message: z.string() }).optional(),
 });
 /** The answer to a control call. */
 export type Receipt = z.infer<typeof Receipt>;

@@ -1,12 +1,13 @@
 import { type Context, Hono } from "hono";
 import type { ControlRequest, PendingCommand } from "../jobs/control_plane.ts";
-import { NotFoundError } from "../jobs/errors.ts";
+import { CommandFailedError } from "../jobs/errors.ts";
 import { HEALTH_CHECKS, HEALTH_PAYLOADS, type HealthCheck } from "../runtime/protocol/health.ts";
 import type { AppDeps } from "./app_deps.ts";
 import { idempotencyOf } from "./idempotency.ts";
 import { LOCAL_ACTOR } from "./jobs.ts";
 import { nearestName } from "./nearest_name.ts";
 import { parseBody } from "./parse.ts";
+import { RequestError } from "./request_error.ts";
 import { CONTROL_BODIES, SELECTION_LIMIT } from "./schemas.ts";
 
 /** Control calls on one job, and their receipts. */
@@ -98,7 +99,7 @@ export function commandRoutes(deps: AppDeps): Hono {
     );
 }
 
-/** @throws {NotFoundError} for a check that there is not, with the nearest that there is. */
+/** @throws {RequestError} for a check that there is not, with the nearest that there is. */
 function healthCheck(name: string): HealthCheck {
   const check = HEALTH_CHECKS.find((known) => known === name);
   if (check !== undefined) return check;
@@ -106,7 +107,11 @@ function healthCheck(name: string): HealthCheck {
   const hint = nearest === null
     ? `there are ${HEALTH_CHECKS.join(", ")}`
     : `did you mean ${nearest}?`;
-  throw new NotFoundError("health check", `${name}; ${hint}`);
+  throw new RequestError("not-found", `there is no health check ${name}; ${hint}`, {
+    what: "health check",
+    id: name,
+    known: HEALTH_CHECKS,
+  });
 }
 
 /** 200 with the receipt; 202 with its address when the caller, or the time, does not wait. */
@@ -114,11 +119,16 @@ async function answerPending(
   c: Context,
   { jobs, receiptWaitMs = 30_000 }: AppDeps,
   job: string,
-  { command_id, receipt }: PendingCommand,
+  { command_id, receipt, replayed }: PendingCommand,
 ): Promise<Response> {
+  if (replayed) c.header("Idempotency-Replayed", "true");
   const waitMs = prefersAsync(c) ? 0 : receiptWaitMs;
-  const applied = await within(receipt, waitMs);
-  if (applied !== null) return c.json(applied);
+  const answer = await within(receipt, waitMs);
+  if (answer?.status === "failed") {
+    const why = answer.error?.message ?? "it failed";
+    throw new CommandFailedError("failed_before", `${why}; a new key asks again`, { command_id });
+  }
+  if (answer !== null) return c.json(answer);
   // A failure is kept in the receipt, where this caller is sent to look.
   receipt.catch(() => {});
   c.header("Location", `/jobs/${job}/commands/${command_id}`);

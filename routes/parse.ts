@@ -7,6 +7,7 @@ import {
   type PartialJobConfig,
   toWireConfig,
 } from "../runtime/protocol/job_config.ts";
+import { schemaFault } from "../runtime/protocol/schema_fault.ts";
 import { nearestName } from "./nearest_name.ts";
 import { readJson } from "./read_body.ts";
 
@@ -58,7 +59,7 @@ export function parseValue<S extends z.ZodObject>(
     const field = path.join(".");
     throw new UnprocessableError(
       field,
-      field === "" ? issue.message : `${field}: ${issue.message}`,
+      field === "" ? schemaFault(issue) : `${field}: ${schemaFault(issue)}`,
     );
   }
   const key = issue.keys[0]!;

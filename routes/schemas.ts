@@ -12,7 +12,7 @@ import { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import { TrajectoryShape } from "../runtime/protocol/trajectory.ts";
 import { GivenSelection } from "../runtime/protocol/selection.ts";
 
-const label = z.string().max(200).optional();
+const label = z.string().min(1).max(200).optional();
 const count = z.number().int().min(1);
 const config = z.record(z.string(), z.unknown());
 const place = z.union([z.literal("now"), count], 'expected "now" or a checkpoint number');

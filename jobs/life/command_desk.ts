@@ -43,7 +43,7 @@ export class CommandDesk {
       async (commandId) => {
         const receipt = await this.receipt(job.id, commandId);
         if (receipt.status !== "pending") {
-          return { command_id: commandId, receipt: Promise.resolve(receipt) };
+          return { command_id: commandId, receipt: Promise.resolve(receipt), replayed: true };
         }
         throw new ConflictError(`command ${commandId} with the same Idempotency-Key is under way`);
       },
@@ -106,7 +106,7 @@ export class CommandDesk {
     }).finally(() => this.#beside.delete(commandId));
     if (BESIDE.has(request.command)) this.#beside.set(commandId, { abort, ended });
     await written;
-    return { command_id: commandId, receipt };
+    return { command_id: commandId, receipt, replayed: false };
   }
 
   async #finish(

@@ -11,6 +11,7 @@ import type { Child, ChildMaker } from "./child_maker.ts";
 import { commonAncestors, type LoadJob, nameOf } from "./common_ancestor.ts";
 import { assertAllowed } from "../life/assert_allowed.ts";
 import type { MergeRequest } from "../control_plane.ts";
+import { schemaFault } from "../../runtime/protocol/schema_fault.ts";
 import { UnprocessableError } from "../errors.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
 import type { LiveJob } from "../life/live_job.ts";
@@ -96,7 +97,7 @@ export function checkStrategy(
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const field = ["params", ...issue.path].join(".");
-    throw new UnprocessableError(field, `${field}: ${issue.message}`);
+    throw new UnprocessableError(field, `${field}: ${schemaFault(issue)}`);
   }
   if ("weights" in parsed.data && parsed.data.weights !== undefined) {
     checkWeights(parsed.data.weights, parents);

@@ -3,6 +3,7 @@ import { BACKENDS } from "./backend_names.ts";
 import { Telemetry } from "./telemetry.ts";
 import { renameKeys, toCamelCase, toSnakeCase } from "./naming.ts";
 import { ScheduleChoice } from "./schedule_spec.ts";
+import { schemaFault } from "./schema_fault.ts";
 
 /** What a step whose loss or gradient is not finite does; its update is left out in any case. */
 export const NonFinitePolicy = z.enum(["pause", "skip", "stop", "raise"]);
@@ -188,7 +189,7 @@ export function parseModuleConfig(config: Record<string, unknown>): PartialJobCo
     ? [...issue.path, issue.keys[0]!].map(String)
     : issue.path.map(String);
   const field = [toSnakeCase(key), ...rest].join(".");
-  throw new JobConfigError(field, `config.${field}: ${issue.message}`);
+  throw new JobConfigError(field, `config.${field}: ${schemaFault(issue)}`);
 }
 
 /** Config as the wire shows it. */

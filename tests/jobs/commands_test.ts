@@ -82,6 +82,7 @@ Deno.test("command() with the same key answers the first receipt", async () => {
   const receipt = await first.receipt;
   const second = await jobs.command(id, request, "t", KEY);
   assertEquals(second.command_id, first.command_id);
+  assertEquals([first.replayed, second.replayed], [false, true]);
   assertEquals(await second.receipt, receipt);
   assertEquals(await jobs.receipt(id, first.command_id), receipt);
   const saved = (await fixture.events(id, "checkpoint_saved")).map(({ fields }) => fields.label);

@@ -144,6 +144,39 @@ Deno.test("errors of the job service keep their meaning, unknown ones tell nothi
   assertEquals(typeof problem["id"], "string");
 });
 
+Deno.test("a control call with a key that failed before says so, and that it was not done anew", async () => {
+  await using fixture = await appFixture();
+  const { id } = fixture.jobs.add();
+  const error = { type: "UnavailableError", message: "the server ended before the answer" };
+  fixture.jobs.command = () =>
+    Promise.resolve({
+      command_id: "cmd-1",
+      receipt: Promise.resolve({
+        command_id: "cmd-1",
+        command: "report",
+        job: id,
+        status: "failed" as const,
+        requested_at_step: 3,
+        applied_at_step: null,
+        error,
+      }),
+      replayed: true,
+    });
+  const response = await fixture.send("POST", `/jobs/${id}/report`, {}, { "Idempotency-Key": "r" });
+  assertEquals(response.headers.get("Idempotency-Replayed"), "true");
+  await assertProblem(response, 422, "command-failed", {
+    code: "failed_before",
+    command_id: "cmd-1",
+  });
+});
+
+Deno.test("a health check that there is not is a 404 that names those there are", async () => {
+  await using fixture = await appFixture();
+  const { id } = fixture.jobs.add();
+  const response = await fixture.send("POST", `/jobs/${id}/health/pulse`);
+  await assertProblem(response, 404, "not-found", { what: "health check", id: "pulse" });
+});
+
 Deno.test("htmx gets the same problem as a fragment, with nothing of it as markup", async () => {
   await using fixture = await appFixture();
   const { id } = fixture.jobs.add();
