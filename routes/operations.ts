@@ -84,9 +84,6 @@ const ReportRow = z.object({
   row: z.number(),
   ...Object.fromEntries(COLUMN_NAMES.map((name) => [name, z.number().nullable().optional()])),
 });
-const Anything = z.record(z.string(), z.unknown());
-
-function pageOf(item: z.ZodType): z.ZodObject {
 const ImprovePlan = z.looseObject({
   plan: z.string(),
   session: z.string(),
@@ -97,6 +94,9 @@ const ImprovePlan = z.looseObject({
   winner: z.object({ job: z.string(), checkpoint: z.number().int().nullable() }).nullable(),
   rounds: z.array(z.record(z.string(), z.unknown())),
 });
+const Anything = z.record(z.string(), z.unknown());
+
+function pageOf(item: z.ZodType): z.ZodObject {
   return z.object({ items: z.array(item), next_cursor });
 }
 
@@ -391,35 +391,6 @@ export const OPERATIONS: readonly Operation[] = [
     answer: CountersBody,
   },
   {
-    method: "put",
-    path: "/datasets/:name",
-    id: "putDataset",
-    summary: "Upload a dataset, or replace it: one file as the body, or several as a form.",
-    query: DatasetFileQuery,
-    body: z.unknown(),
-    bodyTypes: ["application/octet-stream", "multipart/form-data"],
-    status: 201,
-    answer: Dataset,
-  },
-  {
-    method: "get",
-    path: "/datasets",
-    id: "listDatasets",
-    summary: "List datasets; files is their count.",
-    status: 200,
-    answer: pageOf(Dataset.extend({ files: z.number() })),
-  },
-  {
-    method: "get",
-    path: "/datasets/:name",
-    id: "getDataset",
-    summary: "One dataset with its files.",
-    status: 200,
-    answer: Dataset,
-  },
-  {
-    method: "get",
-  {
     method: "post",
     path: "/sessions/:id/improve",
     id: "startPlan",
@@ -452,6 +423,35 @@ export const OPERATIONS: readonly Operation[] = [
     status: 200,
     answer: ImprovePlan,
   },
+  {
+    method: "put",
+    path: "/datasets/:name",
+    id: "putDataset",
+    summary: "Upload a dataset, or replace it: one file as the body, or several as a form.",
+    query: DatasetFileQuery,
+    body: z.unknown(),
+    bodyTypes: ["application/octet-stream", "multipart/form-data"],
+    status: 201,
+    answer: Dataset,
+  },
+  {
+    method: "get",
+    path: "/datasets",
+    id: "listDatasets",
+    summary: "List datasets; files is their count.",
+    status: 200,
+    answer: pageOf(Dataset.extend({ files: z.number() })),
+  },
+  {
+    method: "get",
+    path: "/datasets/:name",
+    id: "getDataset",
+    summary: "One dataset with its files.",
+    status: 200,
+    answer: Dataset,
+  },
+  {
+    method: "get",
     path: "/datasets/:name/content",
     id: "getDatasetContent",
     summary: "A file of a dataset, or a range of it.",
