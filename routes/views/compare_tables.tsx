@@ -2,7 +2,7 @@ import type { Child } from "hono/jsx";
 import type { JobManifest } from "../../jobs/job.ts";
 import { brief, decimal, percent, whole } from "../../static/figures.js";
 import type { ComparedJob } from "./compare_page.tsx";
-import { startText } from "./lineage_words.ts";
+import { ruleText } from "./lineage_words.ts";
 
 /** A row of a table: what it is, and each job's cell. */
 type Row = [name: string, cell: (job: JobManifest) => Child];
@@ -70,7 +70,7 @@ function trainedOn(jobs: ComparedJob[]): Row[] {
   const names = new Map(jobs.map(({ job, name }) => [job.id, name]));
   return [
     ["kind", (job) => job.kind],
-    ["selection", startText],
+    ["selection", ruleText],
     [
       "training samples",
       ({ selected, dataset }) =>

@@ -9,7 +9,8 @@ export function startText(job: JobManifest): string {
   return [ruleText(job), samples].filter((part) => part !== null).join(" · ");
 }
 
-function ruleText({ kind, spawn }: JobManifest): string {
+/** Which samples a job trains on, or how it was merged. */
+export function ruleText({ kind, spawn }: JobManifest): string {
   if (spawn?.kind === "fork") return selectionText(spawn.selection);
   if (spawn?.kind === "merge") return `merge by ${spawn.strategy}`;
   return kind === "attached" ? "script" : "all";
