@@ -4,6 +4,8 @@ import { basename, dirname, join } from "node:path";
 export interface SubmissionParts {
   module: string;
   files: readonly string[];
+  /** Names of datasets that the server has. */
+  datasets?: readonly string[] | undefined;
   /** snake_case. */
   config: Record<string, unknown>;
   project?: string | undefined;
@@ -37,6 +39,7 @@ export async function submissionForm(parts: SubmissionParts): Promise<FormData> 
   form.set("module", await readPart(parts.module), basename(parts.module));
   for (const path of parts.files) form.append("file", await readPart(path), basename(path));
   form.set("config", JSON.stringify(parts.config));
+  if (parts.datasets?.length) form.set("datasets", parts.datasets.join(","));
   if (parts.project !== undefined) form.set("project", parts.project);
   if (parts.runName !== undefined) form.set("run_name", parts.runName);
   if (parts.priority !== undefined) form.set("priority", String(parts.priority));
@@ -45,14 +48,21 @@ export async function submissionForm(parts: SubmissionParts): Promise<FormData> 
 }
 
 /**
- * One `--set key=value`: numbers, `true`, `false` and `null` as JSON has them, all else as text.
+ * One `--set key=value`: numbers, `true`, `false`, `null`, lists and objects as JSON has them, all
+ * else as text.
  *
- * @throws {SyntaxError} without a key or an equals sign.
+ * @throws {SyntaxError} without a key or an equals sign, or for a list or object that is no JSON.
  */
 export function parseSetting(text: string): [key: string, value: unknown] {
   const at = text.indexOf("=");
   if (at < 1) throw new SyntaxError(`--set ${text}: expected key=value, such as max_epochs=3`);
-  return [text.slice(0, at), scalar(text.slice(at + 1))];
+  const value = text.slice(at + 1);
+  if (!/^[{[]/.test(value)) return [text.slice(0, at), scalar(value)];
+  try {
+    return [text.slice(0, at), JSON.parse(value)];
+  } catch (cause) {
+    throw new SyntaxError(`--set ${text}: the value is no JSON`, { cause });
+  }
 }
 
 function scalar(text: string): unknown {

@@ -6,6 +6,8 @@ export interface SubmitOptions {
   /** Path of a module, or the id of a job that is there already. */
   target: string;
   files: string[];
+  /** Datasets of the server that the module reads. */
+  datasets: string[];
   config: Record<string, unknown>;
   project: string | undefined;
   runName: string | undefined;
@@ -32,7 +34,10 @@ export const SUBMIT_HELP = `Post a job module to a running server.
 
   --file FILE            post FILE beside the module: data for ctx.file(name), or a .ts
                          module that MODULE imports; once for each file
-  --set KEY=VALUE        override a config key: max_epochs=3, lr=0.01, grad_clip_norm=null
+  --dataset NAME         let the module read a dataset of the server: ctx.dataset(name); once
+                         for each. PUT /datasets/NAME uploads one
+  --set KEY=VALUE        override a config key: max_epochs=3, lr=0.01, grad_clip_norm=null,
+                         schedule='{"name": "cosine", "period": 500}'
   --allow-read FOLDER    ask for a folder to read, by its absolute path; once for each
   --allow-net HOST:PORT  ask for a host to reach; once for each. The server's policy decides
   --priority N           from -100 to 100: the higher goes first where jobs wait for a slot
@@ -71,6 +76,7 @@ export function readSubmitOptions(
   return {
     target: positionals[0]!,
     files: values.file ?? [],
+    datasets: values.dataset ?? [],
     config: Object.fromEntries((values.set ?? []).map(setting)),
     project: values.project,
     runName: values["run-name"],
@@ -94,6 +100,7 @@ function parsed(args: readonly string[]) {
       allowPositionals: true,
       options: {
         "file": many,
+        "dataset": many,
         "set": many,
         "allow-read": many,
         "allow-net": many,

@@ -22,6 +22,7 @@ Deno.test("submissionForm() posts the module, files by their base names, and the
     const form = await submissionForm({
       module: `${folder}/job.ts`,
       files: [`${folder}/data.csv`],
+      datasets: ["digits", "pets"],
       config: { max_epochs: 2 },
       runName: "first",
       permissions: { read: ["/data"], net: [] },
@@ -31,6 +32,7 @@ Deno.test("submissionForm() posts the module, files by their base names, and the
     const file = form.get("file") as File;
     assertEquals([module.name, await module.text()], ["job.ts", "export default 1;"]);
     assertEquals([file.name, await file.text()], ["data.csv", "1,2"]);
+    assertEquals(form.get("datasets"), "digits,pets");
     assertEquals(form.get("config"), '{"max_epochs":2}');
     assertEquals([form.get("run_name"), form.get("project")], ["first", null]);
     assertEquals(form.get("permissions"), '{"read":["/data"],"net":[]}');

@@ -1,15 +1,24 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { readSubmitOptions, UsageError } from "../../tasks/submit_options.ts";
 
-Deno.test("readSubmitOptions() reads settings as JSON scalars", () => {
+Deno.test("readSubmitOptions() reads settings as JSON, and names of datasets", () => {
   const options = readSubmitOptions([
     "job.ts",
-    ...["max_epochs=3", "lr=1e-3", "test_after=true", "grad_clip_norm=null", "on_non_finite=raise"]
+    ...[
+      "max_epochs=3",
+      "lr=1e-3",
+      "test_after=true",
+      "grad_clip_norm=null",
+      "on_non_finite=raise",
+      'hparams={"beta": 2}',
+    ]
       .flatMap((setting) => ["--set", setting]),
     "--file",
     "a.csv",
     "--file",
     "b.ts",
+    "--dataset",
+    "digits",
   ], {});
   if (options === "help") throw new Error("unreachable");
   assertEquals(options.config, {
@@ -18,7 +27,9 @@ Deno.test("readSubmitOptions() reads settings as JSON scalars", () => {
     test_after: true,
     grad_clip_norm: null,
     on_non_finite: "raise",
+    hparams: { beta: 2 },
   });
+  assertEquals(options.datasets, ["digits"]);
   assertEquals(options.files, ["a.csv", "b.ts"]);
   assertEquals([options.target, options.follow], ["job.ts", false]);
 });
@@ -40,6 +51,7 @@ Deno.test("readSubmitOptions() says what is wrong", () => {
       [["a.ts", "b.csv"], "Files go with --file"],
       [["a.ts", "--nope"], "--nope"],
       [["a.ts", "--set", "lr"], "expected key=value"],
+      [["a.ts", "--set", "schedule={name}"], "the value is no JSON"],
       [["a.ts", "--server", "nowhere"], "expected an address"],
     ] as [string[], string][]
   ) assertThrows(() => readSubmitOptions(args, {}), UsageError, message);
