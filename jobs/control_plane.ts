@@ -10,9 +10,11 @@ import type { ReportRecord, ReportRequest } from "../runtime/protocol/report.ts"
 import type { SchedulePolicy } from "../runtime/protocol/fork.ts";
 import type { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import type { GivenSelection } from "../runtime/protocol/selection.ts";
+import type { SuspectItem, SuspectsRecord, SuspectsRequest } from "../runtime/protocol/suspects.ts";
 import type { Comparison, CompareQuery } from "./inspection/compare_reports.ts";
 import type { History, HistoryQuery } from "./inspection/sample_history.ts";
 import type { SelectionPlace } from "./inspection/report_for.ts";
+import type { SuspectsQuery } from "./inspection/suspect_store.ts";
 import type { StoredRule } from "./inspection/stored_selection.ts";
 import type { ReportRow, RowsQuery } from "./inspection/report_rows.ts";
 import type { ReportPoints } from "./inspection/report_points.ts";
@@ -98,6 +100,7 @@ export type ControlRequest =
     & SelectionPlace
   )
   | ({ command: "report"; at: "now" | number } & ReportRequest)
+  | ({ command: "suspects"; at: "now" | number } & SuspectsRequest)
   | ({ command: "hparams" } & HparamsPatch)
   | {
     command: "health";
@@ -170,6 +173,11 @@ export interface InspectionDesk {
   /** Newest first. */
   exports(job: string): Promise<ExportManifest[]>;
   export(job: string, number: number): Promise<ExportManifest & { path: string }>;
+  /** Searches for suspects, newest first. */
+  searches(job: string): Promise<SuspectsRecord[]>;
+  search(job: string, run: number): Promise<SuspectsRecord>;
+  /** What one found: kind after kind, the most suspect first. */
+  suspects(job: string, run: number, query: SuspectsQuery): Promise<Page<SuspectItem>>;
   /** A selection that was kept. */
   selection(job: string, sha256: string): Promise<StoredRule>;
 }

@@ -138,10 +138,11 @@ export function actionsOf(state: JobState, hasCheckpoint: boolean): readonly Job
 
 const count = z.number().int().min(0);
 
-/** A selection as a manifest holds it: a long index list is a file named by its SHA-256. */
+/** A selection as a manifest holds it: a long index list, or a rule with one, is a file
+ * named by its SHA-256. */
 export const StoredSelection = z.union([
   Selection,
-  z.strictObject({ kind: z.literal("indices"), sha256: z.string(), count }),
+  z.strictObject({ kind: z.enum(["indices", "rule"]), sha256: z.string(), count }),
 ]);
 /** A selection as a manifest holds it. */
 export type StoredSelection = z.infer<typeof StoredSelection>;

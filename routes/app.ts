@@ -16,6 +16,7 @@ import { pageRoutes } from "./pages.tsx";
 import { security } from "./security.ts";
 import { reportRoutes } from "./reports.ts";
 import { sessionRoutes } from "./sessions.ts";
+import { suspectRoutes } from "./suspects.ts";
 
 /** The route table. Pages come first: they take what asks for HTML and leave the rest. */
 export function createApp(deps: AppDeps): Hono {
@@ -34,6 +35,7 @@ export function createApp(deps: AppDeps): Hono {
       metricRoutes,
       checkpointRoutes,
       reportRoutes,
+      suspectRoutes,
       sessionRoutes,
       improveRoutes,
       datasetRoutes,

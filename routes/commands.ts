@@ -80,6 +80,11 @@ export function commandRoutes(deps: AppDeps): Hono {
       "/jobs/:id/report",
       async (c) => answer(c, { command: "report", ...await parseBody(c, CONTROL_BODIES.report) }),
     )
+    .post(
+      "/jobs/:id/suspects",
+      async (c) =>
+        answer(c, { command: "suspects", ...await parseBody(c, CONTROL_BODIES.suspects) }),
+    )
     .post("/jobs/:id/health/:check", async (c) => {
       const check = healthCheck(c.req.param("check"));
       const asked = await parseBody(c, HEALTH_PAYLOADS[check]);

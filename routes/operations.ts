@@ -6,6 +6,7 @@ import { StoredRule } from "../jobs/inspection/stored_selection.ts";
 import { DatasetRecord } from "../jobs/storage/dataset_store.ts";
 import { ExportManifest } from "../runtime/protocol/export.ts";
 import { COLUMN_NAMES, ReportRecord } from "../runtime/protocol/report.ts";
+import { SuspectItem, SuspectsRecord } from "../runtime/protocol/suspects.ts";
 import { BackendReport } from "../jobs/workers/backend_report.ts";
 import {
   CleanBody,
@@ -25,6 +26,7 @@ import {
   ServerInfoQuery,
   SpillBody,
   SubmissionBody,
+  SuspectItemsQuery,
   SwitchBody,
 } from "./schemas.ts";
 
@@ -80,6 +82,7 @@ const Metrics = z.object({
 const Dataset = z.object({ ...DatasetRecord.shape, links });
 const Export = z.object({ ...ExportManifest.shape, links });
 const Report = z.object({ ...ReportRecord.shape, links });
+const Search = z.object({ ...SuspectsRecord.shape, links });
 const ReportRow = z.object({
   row: z.number(),
   ...Object.fromEntries(COLUMN_NAMES.map((name) => [name, z.number().nullable().optional()])),
@@ -173,6 +176,7 @@ export const OPERATIONS: readonly Operation[] = [
   control("export", "exportSamples", "Write samples to a file, as a selection picks them."),
   control("selection", "trySelection", "What a selection picks, before anything is forked."),
   control("report", "scanSamples", "Loss and outcome of each sample of a split, at a checkpoint."),
+  control("suspects", "findSuspects", "Samples that are probably mislabelled, copies or outliers."),
   control("hparams", "setHparams", "Change hyperparameters at a batch boundary.", "patch"),
   {
     method: "post",
@@ -275,6 +279,31 @@ export const OPERATIONS: readonly Operation[] = [
     summary: "A selection that was tried, with what it is about.",
     status: 200,
     answer: StoredRule,
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/suspects",
+    id: "listSearches",
+    summary: "Searches for suspects, newest first.",
+    status: 200,
+    answer: pageOf(Search),
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/suspects/:run",
+    id: "getSearch",
+    summary: "One search: what was looked for, how, and how many were found.",
+    status: 200,
+    answer: Search,
+  },
+  {
+    method: "get",
+    path: "/jobs/:id/suspects/:run/items",
+    id: "listSuspects",
+    summary: "The suspects of a search, the most suspect of each kind first.",
+    query: SuspectItemsQuery,
+    status: 200,
+    answer: pageOf(SuspectItem),
   },
   {
     method: "get",

@@ -11,6 +11,7 @@ import { IndexBase, ReportRequest, ReportSplit } from "../runtime/protocol/repor
 import { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import { TrajectoryShape } from "../runtime/protocol/trajectory.ts";
 import { GivenSelection } from "../runtime/protocol/selection.ts";
+import { SuspectKind, SuspectsRequest } from "../runtime/protocol/suspects.ts";
 
 const label = z.string().min(1).max(200).optional();
 const count = z.number().int().min(1);
@@ -88,6 +89,7 @@ export const CONTROL_BODIES = {
     report: count.optional().describe("a report of the job, in place of a checkpoint"),
   }),
   report: z.strictObject({ ...ReportRequest.shape, at }),
+  suspects: z.strictObject({ ...SuspectsRequest.shape, at }),
   hparams: HparamsPatch.refine(
     (hparams) => Object.keys(hparams).length > 0,
     `expected one or more of ${HPARAM_NAMES.join(", ")}`,
@@ -223,6 +225,13 @@ export const CompareQuery = z.strictObject({
   sort: z.enum(["change", "-change"]).default("-change"),
   limit: wholeText(1, 1_000).default(100),
   cursor: wholeText(0, Number.MAX_SAFE_INTEGER).optional(),
+});
+
+/** Which suspects of a search. */
+export const SuspectItemsQuery = z.strictObject({
+  kind: SuspectKind.optional().describe("only this kind"),
+  limit: wholeText(1, 1_000).default(100),
+  cursor: wholeText(0, Number.MAX_SAFE_INTEGER).default(0),
 });
 
 /** Which rows of a report. */

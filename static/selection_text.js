@@ -30,6 +30,10 @@ export function selectionText(selection) {
       return selection.selections.map((part) => `(${selectionText(part)})`).join(
         ` ${selection.kind} `,
       );
+    case "suspects":
+      return `suspects${selection.kinds === undefined ? "" : `: ${selection.kinds.join(", ")}`}`;
+    case "rule":
+      return `a rule with ${whole(selection.count)} by index`;
     case "indices":
       return `${whole("count" in selection ? selection.count : selection.indices.length)} by index`;
   }

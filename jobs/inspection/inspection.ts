@@ -1,5 +1,6 @@
 import type { ExportManifest } from "../../runtime/protocol/export.ts";
 import type { ReportRecord } from "../../runtime/protocol/report.ts";
+import type { SuspectItem, SuspectsRecord } from "../../runtime/protocol/suspects.ts";
 import type { InspectionDesk, Page } from "../control_plane.ts";
 import type { JobRegistry } from "../life/job_registry.ts";
 import type { JobDeps } from "../supervisor_deps.ts";
@@ -12,16 +13,19 @@ import { type ReportPoints, reportPoints } from "./report_points.ts";
 import { type Trajectories, trajectories } from "./trajectories.ts";
 import { readRule, type StoredRule } from "./stored_selection.ts";
 import { ReportStore } from "./report_store.ts";
+import { type SuspectsQuery, SuspectStore } from "./suspect_store.ts";
 
 /** Answers what is known of the samples of jobs. */
 export class Inspection implements InspectionDesk {
   readonly #registry: JobRegistry;
   readonly #reports: ReportStore;
+  readonly #suspects: SuspectStore;
   readonly #exports: NumberedFolders<ExportManifest>;
 
   constructor(deps: JobDeps, registry: JobRegistry) {
     this.#registry = registry;
     this.#reports = new ReportStore(deps.artifacts);
+    this.#suspects = new SuspectStore(deps.artifacts);
     this.#exports = exportsOf(deps.artifacts);
   }
 
@@ -80,6 +84,20 @@ export class Inspection implements InspectionDesk {
     await this.#registry.load(job);
     const manifest = await this.#exports.get(job, number);
     return { ...manifest, path: this.#exports.path(job, number, manifest.name) };
+  }
+
+  async searches(job: string): Promise<SuspectsRecord[]> {
+    await this.#registry.load(job);
+    return await this.#suspects.list(job);
+  }
+
+  async search(job: string, run: number): Promise<SuspectsRecord> {
+    await this.#registry.load(job);
+    return await this.#suspects.get(job, run);
+  }
+
+  async suspects(job: string, run: number, query: SuspectsQuery): Promise<Page<SuspectItem>> {
+    return await this.#suspects.items(await this.search(job, run), query);
   }
 
   async selection(job: string, sha256: string): Promise<StoredRule> {

@@ -2,6 +2,7 @@ import { describe } from "../../runtime/protocol/distribution.ts";
 import type { ControlRequest } from "../control_plane.ts";
 import type { Outcome } from "../life/control_commands.ts";
 import type { LiveJob } from "../life/live_job.ts";
+import { countSuspects } from "./known_suspects.ts";
 import { checkReport } from "./report_command.ts";
 import { pickRows, reportFor } from "./report_for.ts";
 import { ReportStore } from "./report_store.ts";
@@ -42,5 +43,6 @@ export async function select(
     share: rows.length / samples,
     loss: describe(Float32Array.from(rows, (row) => losses[row]!)),
     ...await labelMix(reports, record, rows),
+    suspects: await countSuspects(job, { split, of }, rows),
   };
 }

@@ -3,6 +3,7 @@ import { IndexBase, ReportSplit } from "../../runtime/protocol/report.ts";
 import { type GivenSelection, Selection } from "../../runtime/protocol/selection.ts";
 import { NotFoundError, UnprocessableError } from "../errors.ts";
 import type { LiveJob } from "../life/live_job.ts";
+import { withSuspects } from "./known_suspects.ts";
 
 /** A selection with what it is about, as it is kept: `sha256` of its JSON names it. */
 export const StoredRule = z.strictObject({
@@ -29,7 +30,7 @@ export async function readRule(job: LiveJob, sha256: string): Promise<StoredRule
 }
 
 /**
- * The rule that a request means: the one it gives, or one that was kept.
+ * The rule that a request means: the one it gives, its suspects looked up, or one that was kept.
  *
  * @throws {UnprocessableError} for a kept one of other data, or of another split.
  */
@@ -38,7 +39,7 @@ export async function ruleOf(
   given: GivenSelection,
   split: ReportSplit,
 ): Promise<Selection> {
-  if (given.kind !== "stored") return given;
+  if (given.kind !== "stored") return await withSuspects(job, given, split);
   const rule = await readRule(job, given.sha256);
   const hash = job.record.manifest.dataset?.hash ?? null;
   if (rule.dataset_hash !== hash) {

@@ -11,6 +11,7 @@ import { checkHealth, isBeside } from "./health_command.ts";
 import { checkExport, exportSamples } from "../inspection/export_command.ts";
 import { checkSelect, select } from "../inspection/select_command.ts";
 import { checkReport, report } from "../inspection/report_command.ts";
+import { checkSuspects, suspects } from "../inspection/suspects_command.ts";
 import type { LiveJob } from "./live_job.ts";
 import { reset } from "./reset.ts";
 
@@ -96,11 +97,16 @@ const CONTROLS: { readonly [C in ControlRequest["command"]]: Control<C> } = {
     check: checkReport,
     run: report,
   },
+  suspects: {
+    check: checkSuspects,
+    run: suspects,
+  },
 };
 
 /** Looks at a job that goes on: it takes no turn among the commands, and can be cancelled. */
 export const BESIDE: ReadonlySet<ControlRequest["command"]> = new Set([
   "report",
+  "suspects",
   "selection",
   "export",
   "certificate",

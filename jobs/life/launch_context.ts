@@ -240,7 +240,8 @@ export async function loadSelection(
 ): Promise<Selection> {
   if (!("sha256" in stored)) return stored;
   const text = new TextDecoder().decode(await artifacts.getBlob(job, stored.sha256));
-  return Selection.parse({ kind: "indices", indices: JSON.parse(text) });
+  const json: unknown = JSON.parse(text);
+  return Selection.parse(stored.kind === "rule" ? json : { kind: "indices", indices: json });
 }
 
 function reference(record: CheckpointRecord, path: string): CheckpointReference {

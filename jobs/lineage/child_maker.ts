@@ -1,6 +1,7 @@
 import type { ServerEvents } from "../../runtime/protocol/events.ts";
 import type { LoggedEvent } from "../events/event_log.ts";
 import type { BoundKey } from "../life/idempotent_requests.ts";
+import { partsOf } from "../../runtime/protocol/selection.ts";
 import type { CheckpointRecord, Differs, JobManifest, StoredSelection } from "../job.ts";
 import { newJobId } from "../job_id.ts";
 import type { LiveJob } from "../life/live_job.ts";
@@ -131,12 +132,18 @@ export class ChildMaker {
   ): Promise<NonNullable<JobManifest["spawn"]>> {
     if (spawn.kind !== "fork") return spawn;
     const { selection } = spawn;
-    if (!("indices" in selection) || selection.indices.length <= INLINE_INDICES) return spawn;
-    const bytes = new TextEncoder().encode(JSON.stringify(selection.indices));
+    if ("sha256" in selection) return spawn;
+    const count = partsOf(selection).reduce(
+      (sum, part) => sum + ("indices" in part ? part.indices?.length ?? 0 : 0),
+      0,
+    );
+    if (count <= INLINE_INDICES) return spawn;
+    const isList = selection.kind === "indices";
+    const bytes = new TextEncoder().encode(JSON.stringify(isList ? selection.indices : selection));
     const stored: StoredSelection = {
-      kind: "indices",
+      kind: isList ? "indices" : "rule",
       sha256: await this.#deps.artifacts.putBlob(id, bytes),
-      count: selection.indices.length,
+      count,
     };
     return { ...spawn, selection: stored };
   }

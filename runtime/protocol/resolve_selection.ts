@@ -76,6 +76,11 @@ function pick(selection: Selection, table: SampleTable): Flags {
       const wanted = new Set(selection.clusters);
       return where(count, (at) => wanted.has(table.cluster![at]!));
     }
+    case "suspects":
+      if (selection.indices === undefined) {
+        throw new SelectionError("suspects: which samples they are has not been looked up");
+      }
+      return flagged(checkedIndices(selection.indices, count), count);
     case "not": {
       const without = pick(selection.selection, table);
       return where(count, (at) => without[at] === 0);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { IndexBase } from "./report.ts";
+import { SampleKind } from "./suspects.ts";
 
 const index = z.number().int().min(0);
 const whole = z.number().int();
@@ -35,6 +36,14 @@ const LEAVES = [
   }).refine(({ k, clusters }) => clusters.every((cluster) => cluster < k), {
     message: "clusters are numbered from 0 to k - 1",
   }),
+  z.strictObject({
+    kind: z.literal("suspects"),
+    run: z.number().int().min(1).optional(),
+    kinds: z.array(SampleKind).min(1).optional(),
+    /** Filled in by the server, from the search: what is kept picks the same ever after. */
+    indices: z.array(index).optional(),
+    of,
+  }),
 ] as const;
 
 /** Rules, and the combinations of others. Two levels are enough, and keep the schema finite. */
@@ -63,7 +72,8 @@ const Rule = withCombinations(withCombinations(Leaf));
  * its absence means, those that the parent trains on; with `"all"` the whole split. `quantile` ranks
  * ascending by (loss, index) with NaN last and takes the share from `from` up to `to`; `region`
  * takes losses from `from` up to, not with, `to`; `hardest` the `n` largest; `misclassified` what
- * the model gets wrong; `label` classes; `kmeans` clusters of the model's embedding. `and`, `or` and
+ * the model gets wrong; `label` classes; `kmeans` clusters of the model's embedding; `suspects` what a
+ * search found (`run`, the newest when absent). `and`, `or` and
  * `not` combine them, two levels deep; `of` then stands at the top.
  */
 export const Selection = Rule.refine(ofAtTop, OF_AT_TOP).refine(oneClustering, ONE_CLUSTERING);
@@ -78,7 +88,10 @@ const Reference = z.strictObject({
 /** A selection as a request gives it: the rule, or the name of one that was kept. */
 export const GivenSelection = z.discriminatedUnion("kind", [...Rule.options, Reference])
   .refine((given) => given.kind === "stored" || ofAtTop(given), OF_AT_TOP)
-  .refine((given) => given.kind === "stored" || oneClustering(given), ONE_CLUSTERING);
+  .refine((given) => given.kind === "stored" || oneClustering(given), ONE_CLUSTERING)
+  .refine((given) => given.kind === "stored" || namesNoSuspects(given), {
+    message: "indices of suspects are the server's to fill in; give run and kinds",
+  });
 /** A selection as a request gives it. */
 export type GivenSelection = z.infer<typeof GivenSelection>;
 
@@ -94,6 +107,7 @@ const NEEDS: Record<Selection["kind"], readonly SelectionColumn[]> = {
   misclassified: ["label", "prediction"],
   label: ["label"],
   kmeans: ["cluster"],
+  suspects: [],
   and: [],
   or: [],
   not: [],
@@ -130,6 +144,10 @@ export function quantileRanks(
 
 function ofAtTop(selection: Selection): boolean {
   return partsOf(selection).every((part) => part === selection || part.of === undefined);
+}
+
+function namesNoSuspects(selection: Selection): boolean {
+  return partsOf(selection).every((part) => part.kind !== "suspects" || part.indices === undefined);
 }
 
 function oneClustering(selection: Selection): boolean {

@@ -74,6 +74,9 @@ export function scaled(selection: Selection, share: number): Selection {
       } as Selection;
     case "not":
       return { ...selection, selection: scaled(selection.selection, share) } as Selection;
+    case "suspects":
+      // Those that were found are samples of another split.
+      return { ...selection, indices: [] };
     default:
       return selection;
   }
