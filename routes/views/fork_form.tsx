@@ -25,6 +25,13 @@ export function ForkForm(
       pending="Forking…"
     >
       {picked === null ? <SelectionFields job={job} /> : <PickedField picked={picked} />}
+      <Field
+        name="rehearsal"
+        label="Others mixed in"
+        hint="A share below 1 of what it trains on, against forgetting."
+      >
+        <input {...control("rehearsal")} inputmode="decimal" data-type="number" placeholder="0" />
+      </Field>
       <Field name="at" label="From" hint="A fork starts with these weights and this optimizer.">
         <select {...control("at")} data-type="checkpoint">
           <option value="now" selected={at === "now"}>now, at step {whole(job.step)}</option>
@@ -48,6 +55,12 @@ export function ForkForm(
         <select {...control("optimizer")}>
           <option value="keep">keep</option>
           <option value="fresh">fresh</option>
+        </select>
+      </Field>
+      <Field name="schedule" label="Learning rate schedule">
+        <select {...control("schedule")}>
+          <option value="continue">goes on</option>
+          <option value="restart">begins anew</option>
         </select>
       </Field>
       <Field name="start" label="Start">

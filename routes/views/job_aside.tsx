@@ -70,7 +70,25 @@ function Origin({ job, family }: JobAsideProps) {
             <Fact name="optimizer">
               {spawn.optimizer}
               {spawn.lr_mul !== 1 && `, lr × ${brief(spawn.lr_mul)}`}
+              {spawn.schedule === "restart" && ", schedule anew"}
             </Fact>
+            {job.fork !== undefined && job.fork.rehearsal > 0 && (
+              <Fact name="mixed in">{whole(job.fork.rehearsal)} others</Fact>
+            )}
+            {job.fork?.weights !== undefined && (
+              <Fact name="weights">
+                {whole(job.fork.weights.taken)} of the parent, {whole(job.fork.weights.fresh)} fresh
+              </Fact>
+            )}
+            {job.differs?.config !== undefined && (
+              <Fact name="differs">
+                {Object.entries(job.differs.config).map(([key, { from, to }]) => (
+                  <div>
+                    <code>{key}</code> {JSON.stringify(from)} → {JSON.stringify(to)}
+                  </div>
+                ))}
+              </Fact>
+            )}
           </>
         )}
         {spawn?.kind === "merge" && (
