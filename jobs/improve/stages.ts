@@ -17,8 +17,8 @@ export class PlanError extends Error {
   override name = "PlanError";
 }
 
-/** Most own epochs: the budget in steps is what ends a child. */
-const MOST_EPOCHS = 1_000_000;
+/** The budget in steps is what ends a child; nobody is there to mend one that diverges. */
+const CHILD_CONFIG = { max_epochs: 1_000_000, on_non_finite: "stop" };
 
 /** The key under which a plan's fork or merge is made: however often it is asked for, once. */
 export function stageKey({ plan }: Plan, round: number, stage: "fork" | "merge"): Idempotency {
@@ -265,7 +265,7 @@ export class Stages {
 
 function budgetConfig({ request }: Plan): PartialJobConfig {
   const { config, budget } = request;
-  return parseWireConfig({ max_epochs: MOST_EPOCHS, ...config, max_steps: budget.steps });
+  return parseWireConfig({ ...CHILD_CONFIG, ...config, max_steps: budget.steps });
 }
 
 function atEnd({ state }: LiveJob): boolean {

@@ -130,6 +130,9 @@ Deno.test("improve: a server killed in the middle of stages goes on, and makes n
   await killed();
   await born(server, session, "merge");
   await killed();
+  await stage(server, root, isStage("fork", 2));
+  assertEquals(await server.terminate(), 0);
+  await server.start();
   await stage(server, root, isStage("end"));
   const plan = await planAt(server, path);
   assertEquals([plan.state, plan.reason], ["completed", null]);
@@ -141,6 +144,36 @@ Deno.test("improve: a server killed in the middle of stages goes on, and makes n
   assertEquals(replayed.headers.get("idempotency-replayed"), "true");
   const list = await server.call("GET", `/sessions/${session}/improve`);
   assertEquals((list.body["items"] as Plan[]).map(({ plan }) => plan), [plan.plan]);
+});
+
+Deno.test("improve: a child that fails is left out of the merge, and one alone is not merged", async () => {
+  await using server = await ServerProcess.start();
+  const module = SPIRALS.replace(
+    'loss: "categoricalCrossentropy"',
+    `loss: (yTrue, yPred) => {
+      if (yTrue.shape[0] === 5) throw new Error("a batch of 5");
+      return tf.sum(tf.mul(yTrue, tf.log(tf.add(yPred, 1e-7))), -1).neg();
+    }`,
+  );
+  const { root, session } = await begun(server, module);
+  const failing = { selection: { kind: "indices", indices: [1, 2, 3, 4, 5] } };
+  const hard = { selection: { kind: "hardest", n: 64 } };
+  const all = { selection: { kind: "all" } };
+  const request = { budget: { steps: 5 }, strategy: "swa" };
+  const first = await start(server, session, { ...request, children: [failing, hard, all] });
+  await stage(server, root, isStage("end"));
+  const { state, reason, rounds: [round] } = await planAt(server, first);
+  assertEquals([state, reason], ["completed", null]);
+  assertEquals(round!.train!.jobs.map(({ state }) => state), ["failed", "completed", "completed"]);
+  assertStringIncludes(round!.train!.jobs[0]!.error!, "a batch of 5");
+  const merged = (await server.call("GET", `/jobs/${round!.merge!.job}`)).body;
+  assertEquals(merged["parents"], round!.fork!.jobs.slice(1));
+  const second = await start(server, session, { ...request, children: [failing, hard] });
+  const { data: { plan } } = await stage(server, root, isStage("plan"));
+  await stage(server, root, (event) => isStage("end")(event) && event.data["plan"] !== plan);
+  const alone = await planAt(server, second);
+  assertEquals([alone.state, alone.rounds[0]!.merge], ["failed", undefined]);
+  assertStringIncludes(alone.reason!, "round 1, merge: 1 of 2 children trained");
 });
 
 Deno.test("improve: a stop ends the plan and its children, each with what it reached", async () => {
