@@ -176,6 +176,32 @@ Deno.test("improve: a child that fails is left out of the merge, and one alone i
   assertStringIncludes(alone.reason!, "round 1, merge: 1 of 2 children trained");
 });
 
+Deno.test("improve: it begins at a root that trains on, by clusters, and distils for the budget", async () => {
+  await using server = await ServerProcess.start();
+  const root = await server.submit(CLUSTERS, { max_epochs: 100_000 });
+  await server.event(`/jobs/${root}/events?types=trainStep`, ({ data }) => data["step"] === 20);
+  const session = String((await server.call("GET", `/jobs/${root}`)).body["session"]);
+  const path = await start(server, session, {
+    selection: { kind: "kmeans", k: 2, clusters: [0, 1] },
+    children: 2,
+    budget: { steps: 10 },
+    strategy: "distillation",
+  });
+  await stage(server, root, isStage("end"));
+  const { plan, state, reason, rounds: [round] } = await planAt(server, path);
+  assertEquals([state, reason], ["completed", null]);
+  const picked = round!.scan!.children.map(({ samples }) => samples);
+  assertEquals(picked[0]! + picked[1]!, 300);
+  const jobs = await jobsOf(server, session);
+  const student = jobs.find(({ id }) => id === round!.merge!.job)!;
+  assertEquals([student.state, student.step], ["completed", 10]);
+  assertEquals(jobs.find(({ id }) => id === root)!.state, "running");
+  const { items } = (await server.call("GET", `/jobs/${root}/checkpoints`)).body;
+  const labelled = (items as { checkpoint: number; label: string | null }[])
+    .filter(({ label }) => label === `improve-${plan}-1`);
+  assertEquals(labelled.map(({ checkpoint }) => checkpoint), [round!.scan!.base.checkpoint]);
+});
+
 Deno.test("improve: a stop ends the plan and its children, each with what it reached", async () => {
   await using server = await ServerProcess.start();
   const { root, session } = await begun(server, SPIRALS);
