@@ -12,6 +12,7 @@ export async function knownOverlap(
   parent: JobManifest,
   children: readonly JobManifest[],
 ): Promise<number | null> {
+  if (children.length < 2) return 0;
   const whole = parent.dataset?.train;
   const rules: Selection[] = [];
   for (const { id, spawn, origin } of children) {
