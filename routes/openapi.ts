@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { LICENSE, VERSION } from "./package.ts";
-import { type Operation, OPERATIONS } from "./operations.ts";
+import { OPERATIONS } from "./operations.ts";
+import type { Operation } from "./operations/operation.ts";
 import { PROBLEMS } from "./problem.ts";
 
 /** Where the description of the API is, and what each kind of problem means. */
