@@ -4,6 +4,7 @@ import { forBrowsers } from "./for_browsers.tsx";
 import { streamFrom } from "./page_stream.ts";
 import { InspectPage } from "./views/inspect_page.tsx";
 import { Layout } from "./views/layout.tsx";
+import { SampleTable, TABLE_ROWS } from "./views/sample_table.tsx";
 
 /** Samples that a page draws at most: more than its pixels can tell apart. */
 const MOST_POINTS = 20_000;
@@ -20,7 +21,33 @@ export function inspectRoutes(deps: AppDeps): Hono {
     const { id, report } = c.req.param();
     return c.json(await deps.jobs.inspection.points(id, Number(report), MOST_POINTS));
   });
+  app.get("/fragments/jobs/:id/reports/:report/samples", async (c) => {
+    const { id, report } = c.req.param();
+    const { sort, first } = tableView(c);
+    const { inspection } = deps.jobs;
+    const query = { sort, limit: TABLE_ROWS, cursor: String(first) };
+    const { items } = await inspection.rows(id, Number(report), query);
+    const rows = items.map(({ row }) => row);
+    return c.html(
+      <SampleTable
+        report={await inspection.report(id, Number(report))}
+        rows={items}
+        trajectories={await inspection.trajectories(id, Number(report), rows)}
+        sort={sort}
+        first={first}
+      />,
+    );
+  });
   return app;
+}
+
+/** Which page of the table an address means. */
+function tableView(c: Context): { sort: string; first: number } {
+  const first = Number(c.req.query("first") ?? 0);
+  return {
+    sort: c.req.query("sort") ?? "-loss",
+    first: Number.isSafeInteger(first) && first > 0 ? first : 0,
+  };
 }
 
 async function inspectPage(c: Context, deps: AppDeps, id: string): Promise<Response> {
@@ -48,6 +75,7 @@ async function inspectPage(c: Context, deps: AppDeps, id: string): Promise<Respo
         report={report}
         reports={reports}
         checkpoints={await deps.jobs.checkpoints(id)}
+        {...tableView(c)}
       />
     </Layout>,
   );

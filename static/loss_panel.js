@@ -1,5 +1,4 @@
 // @ts-check
-import { LossOrder } from "./loss_order.js";
 import { lossPlot, markStretch } from "./loss_plot.js";
 /** @typedef {import("./picked_samples.js").PickedSamples} PickedSamples */
 /** @typedef {import("../runtime/protocol/report.ts").ReportRecord} ReportRecord */
@@ -13,17 +12,16 @@ const STEPS = 200;
 export class LossPanel {
   /** @type {import("uplot") | null} */
   #plot = null;
-  /** @type {LossOrder} */
   #order;
 
   /**
    * @param {HTMLElement} panel @param {ReportRecord} report @param {PickedSamples} picked
-   * @param {{ columns: Record<string, (number | null)[]>, samples: number }} points
+   * @param {import("./loss_order.js").LossOrder} order
    */
-  constructor(panel, report, picked, points) {
+  constructor(panel, report, picked, order) {
     this.report = report;
     this.picked = picked;
-    this.#order = new LossOrder(points.columns["loss"] ?? [], points.samples);
+    this.#order = order;
     this.place = /** @type {HTMLElement} */ (panel.querySelector("[data-plot]"));
     this.readout = /** @type {HTMLElement} */ (panel.querySelector("[data-readout]"));
     this.by = /** @type {HTMLSelectElement} */ (panel.querySelector("#brush-by"));

@@ -26,8 +26,11 @@ export class PickedSamples {
   /** The newest question; answers to older ones are thrown away. */
   #asked = 0;
   #sha256 = "";
+  #forks = false;
   /** @type {((selection: StoredSelection | null) => void)[]} */
   #listeners = [];
+  /** @type {((selection: StoredSelection | null) => void)[]} */
+  #followers = [];
 
   /** @param {HTMLElement} panel @param {string} job @param {ReportRecord} report */
   constructor(panel, job, report) {
@@ -47,6 +50,11 @@ export class PickedSamples {
     this.#listeners.push(listener);
   }
 
+  /** @param {(selection: StoredSelection | null) => void} follower Told of everything that is picked. */
+  onEvery(follower) {
+    this.#followers.push(follower);
+  }
+
   /**
    * Picks by a rule. Who picks knows what it shows; everyone else is told by `announce`.
    * @param {StoredSelection} selection
@@ -55,12 +63,19 @@ export class PickedSamples {
   choose(selection, { count, exact }) {
     this.#selection = selection;
     this.#sha256 = "";
+    this.#forks = false;
     this.#show(true);
+    this.#follow();
     this.#part("rule").textContent = sentence(selection);
     this.#count(count === null ? "…" : `${exact ? "" : "about "}${whole(count)}`, count);
     this.#ready(false);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#ask(selection), STILL_MS);
+  }
+
+  /** Opens the form that forks what is picked, as soon as the server has said what that is. */
+  forkWhenKnown() {
+    this.#forks = true;
   }
 
   /** Picks by a rule and tells every part of the page. @param {StoredSelection} selection @param {number | null} count */
@@ -82,11 +97,16 @@ export class PickedSamples {
     this.#asked++;
     this.#selection = null;
     this.#show(false);
+    this.#follow();
     setViewState({ pick: null });
   }
 
   #tell() {
     for (const listener of this.#listeners) listener(this.#selection);
+  }
+
+  #follow() {
+    for (const follower of this.#followers) follower(this.#selection);
   }
 
   /** @param {StoredSelection} selection */
@@ -112,6 +132,8 @@ export class PickedSamples {
     this.#part("mix").replaceChildren(...labelMix(labels ?? [], count));
     this.#ready(true);
     setViewState({ pick: sha256 });
+    if (this.#forks) this.#fork();
+    this.#forks = false;
   }
 
   #fork() {

@@ -1,9 +1,11 @@
 import type { CheckpointRecord, JobManifest } from "../../jobs/job.ts";
 import type { ReportRecord } from "../../runtime/protocol/report.ts";
 import { whole } from "../../static/figures.js";
+import { EmbeddingPanel } from "./embedding_panel.tsx";
 import { LossPanel } from "./loss_panel.tsx";
 import { PickedPanel } from "./picked_panel.tsx";
 import { ReportForm } from "./report_form.tsx";
+import { SamplesPanel } from "./samples_panel.tsx";
 import { StateBadge } from "./state_badge.tsx";
 
 /** What the page `/jobs/{id}/inspect` is drawn from. */
@@ -14,10 +16,13 @@ export interface InspectPageProps {
   /** Newest first. */
   reports: ReportRecord[];
   checkpoints: CheckpointRecord[];
+  /** Order of the table of samples, and the place in it where its page begins. */
+  sort: string;
+  first: number;
 }
 
 /** The page `/jobs/{id}/inspect`: what the model makes of each sample. */
-export function InspectPage({ job, report, reports, checkpoints }: InspectPageProps) {
+export function InspectPage({ job, report, reports, checkpoints, sort, first }: InspectPageProps) {
   return (
     <div class="inspect">
       <header class="inspect-head">
@@ -40,12 +45,14 @@ export function InspectPage({ job, report, reports, checkpoints }: InspectPagePr
             meanwhile.
           </p>
         )
-        : <Report job={job} report={report} />}
+        : <Report job={job} report={report} sort={sort} first={first} />}
     </div>
   );
 }
 
-function ReportBar({ job, report, reports, checkpoints }: InspectPageProps) {
+function ReportBar(
+  { job, report, reports, checkpoints }: Omit<InspectPageProps, "sort" | "first">,
+) {
   return (
     <div class="report-bar">
       {report !== null && (
@@ -71,13 +78,22 @@ function ReportBar({ job, report, reports, checkpoints }: InspectPageProps) {
   );
 }
 
-function Report({ job, report }: { job: JobManifest; report: ReportRecord }) {
+function Report(
+  { job, report, sort, first }: {
+    job: JobManifest;
+    report: ReportRecord;
+    sort: string;
+    first: number;
+  },
+) {
   return (
     <>
       {report.warnings.map((warning) => <p key={warning} class="notice">{warning}</p>)}
       <div class="inspect-body">
         <LossPanel report={report} />
         <PickedPanel job={job} report={report} />
+        <EmbeddingPanel report={report} />
+        <SamplesPanel report={report} sort={sort} first={first} />
       </div>
     </>
   );

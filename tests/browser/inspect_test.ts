@@ -39,8 +39,8 @@ Deno.test("a job's page leads to its samples, where the form scans them", option
   await page.getByRole("link", { name: "Inspect" }).click();
   await opened.reads(".empty", "No report yet");
   await page.getByRole("button", { name: "Scan" }).click();
-  await page.waitForURL(/report=1$/);
   await opened.reads("#loss-panel header", /mean [\d.]+, median [\d.]+, .*% right/);
+  assertMatch(page.url(), /report=1$/);
   const { body } = await dashboard.server.call("GET", `/jobs/${fresh}/reports/1`);
   assertEquals([body["split"], body["samples"]], ["train", 300]);
   assert(body["embedding"] !== null, "the form asks which samples are alike");
@@ -113,6 +113,7 @@ Deno.test(
 Deno.test("fields pick a region without a mouse, fork it and export it", options, async () => {
   await using opened = await dashboard.open(`/jobs/${job}/inspect`);
   const { page } = opened;
+  await page.locator("#loss-panel .u-over").waitFor();
   await page.locator("#brush-by").selectOption("region");
   await page.locator("#brush-from").fill("0.5");
   const count = await counted(opened);
@@ -139,6 +140,90 @@ Deno.test("fields pick a region without a mouse, fork it and export it", options
   assertEquals(manifest["selected"], count);
 });
 
+Deno.test("the hardest samples come first, with how their losses moved", options, async () => {
+  const { server } = dashboard;
+  const moved = await blobsJob(dashboard);
+  for (const at of [1, 2]) await scanned(dashboard, moved, { at });
+  await using opened = await dashboard.open(`/jobs/${moved}/inspect`);
+  const { page } = opened;
+  const { body } = await server.call("GET", `/jobs/${moved}/reports/2/rows?sort=-loss&limit=21`);
+  const items = body["items"] as { index: number; label: number; prediction: number }[];
+  const first = page.locator("#samples tbody tr").first();
+  await first.waitFor();
+  const cells = await first.locator("td").allTextContents();
+  const names = ["north", "east", "west"];
+  const { index, label, prediction } = items[0]!;
+  assertEquals(cells.slice(0, 3), [
+    String(index),
+    names[label]!,
+    `${names[prediction]}${label === prediction ? "" : " ✗"}`,
+  ]);
+  assertEquals(await page.locator("#samples tbody tr").count(), 20);
+  const line = await first.locator(".trajectory").getAttribute("aria-label");
+  assertMatch(line!, /^Losses [\d.e-]+ at step 0, [\d.e-]+ at step 30$/);
+
+  await page.getByRole("button", { name: "After" }).click();
+  await opened.reads(".sample-pages", "21–40 of 300");
+  assertEquals(
+    await page.locator("#samples tbody td").first().textContent(),
+    String(items[20]!.index),
+  );
+  assertMatch(page.url(), /first=20/);
+  await page.getByRole("button", { name: "Confidence" }).click();
+  await page.locator("th[aria-sort=descending]", { hasText: "Confidence" }).waitFor();
+  await page.reload();
+  await page.locator("th[aria-sort=descending]", { hasText: "Confidence" }).waitFor();
+
+  await page.locator("#hardest-n").fill("40");
+  await page.locator("#hardest-n").press("Enter");
+  assertEquals(await counted(opened), 40);
+  await page.getByRole("button", { name: "Pick what it gets wrong" }).click();
+  await opened.reads("#picked [data-rule]", "Misclassified");
+  await opened.reads("#picked .facts", /right0\.0%/);
+  await picture(opened, "samples");
+});
+
+Deno.test("a line around samples in the plane picks them by index", options, async () => {
+  await using opened = await dashboard.open(`/jobs/${job}/inspect?report=1`);
+  const { page } = opened;
+  const box = (await page.locator(".scatter-plot canvas").boundingBox())!;
+  const go = (x: number, y: number) =>
+    page.mouse.move(box.x + box.width * x, box.y + box.height * y, { steps: 5 });
+  await go(0.01, 0.01);
+  await page.mouse.down();
+  for (const [x, y] of [[0.99, 0.01], [0.99, 0.99], [0.01, 0.99]] as const) await go(x, y);
+  await page.mouse.up();
+  assertEquals(await counted(opened), 300);
+  await opened.reads("#picked [data-rule]", "300 by index");
+  await go(0.01, 0.01);
+  await page.mouse.down();
+  for (const [x, y] of [[0.5, 0.01], [0.5, 0.99], [0.01, 0.99]] as const) await go(x, y);
+  await page.mouse.up();
+  const half = await counted(opened);
+  assert(half > 20 && half < 280, `${half}`);
+  await page.locator("#colour-by").selectOption("label");
+  await picture(opened, "lasso");
+  await page.locator("#colour-by").selectOption("loss");
+  await opened.reads("[data-loss-legend]", "high loss");
+});
+
+Deno.test("clusters say what they are, and one is forked in one click", options, async () => {
+  await using opened = await dashboard.open(`/jobs/${job}/inspect?report=1`);
+  const { page } = opened;
+  const { body } = await dashboard.server.call("GET", `/jobs/${job}/reports/1`);
+  const { clusters } = body["embedding"] as { clusters: { count: number }[] };
+  assertEquals(await page.locator(".clusters tbody tr").count(), 3);
+  await opened.reads(".clusters tbody tr:nth-child(2)", new RegExp(`${clusters[1]!.count}`));
+  await page.getByRole("button", { name: "Fork cluster 1" }).click();
+  await opened.reads("#dialog .form-body", "Training samples: cluster 1 of 3");
+  await page.locator("#dialog").getByRole("button", { name: "Fork", exact: true }).click();
+  await opened.reads("#receipt", /Created fork/);
+  const fork = await page.locator("#receipt a").getAttribute("href");
+  await dashboard.server.state(fork!.split("/").at(-1)!, "completed");
+  const manifest = (await dashboard.server.call("GET", fork!)).body;
+  assertEquals(manifest["selected"], clusters[1]!.count);
+});
+
 for (const scheme of ["light", "dark"] as const) {
   Deno.test(`samples in ${scheme}: contrast, names, and room at every width`, options, async () => {
     for (const width of [360, 1280, 2560]) {
@@ -147,8 +232,10 @@ for (const scheme of ["light", "dark"] as const) {
         viewport: { width, height: 900 },
       });
       const { page } = opened;
+      await page.locator("#loss-panel .u-over").waitFor();
       await page.locator("#brush-from").fill("0.8");
       await counted(opened);
+      await page.locator("#samples tbody tr").first().waitFor();
       assertEquals(await lowContrast(page), []);
       assertEquals(await unnamedControls(page), []);
       const over = await page.evaluate(() => {
