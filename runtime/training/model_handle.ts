@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Model, TensorOrRecord } from "../job_definition.ts";
+import { LayerChain } from "./layer_chain.ts";
 
 /** One weight of a model: its place, a readable name, and the variable that holds it. */
 export interface Weight {
@@ -54,11 +55,16 @@ function layersModelHandle(model: tf.LayersModel): ModelHandle {
     const { val } = weight as unknown as { val: tf.Variable };
     return weightAt(position, val, weight.originalName, trainable.has(weight));
   });
+  const chain = LayerChain.fits(model) ? new LayerChain(model) : null;
   return {
     model,
     weights,
     trainable: trainableOf(weights),
-    apply: (xs, training) => predictions(model, xs, training),
+    apply: (xs, training) =>
+      // In evaluation the model frees what it no longer needs on the way.
+      chain !== null && training && xs instanceof tf.Tensor
+        ? chain.apply(xs)
+        : predictions(model, xs, training),
     dispose: () => void model.dispose(),
   };
 }
