@@ -7,7 +7,7 @@ import { assignMatched, matchWeights } from "../checkpoints/matching_weights.ts"
 import { keyedStream } from "../determinism/rng.ts";
 import type { LaunchContext } from "../protocol/commands.ts";
 import { type ForkFacts, MOST_MISMATCHES } from "../protocol/fork.ts";
-import { patchHparams } from "../training/live_hparams.ts";
+import { type LiveHparams, patchHparams } from "../training/live_hparams.ts";
 import { RunState } from "../training/run_state.ts";
 import type { TrainingRun } from "../training/training_run.ts";
 import { othersToRehearse, pickSamples } from "./pick_samples.ts";
@@ -28,9 +28,11 @@ export async function startFork(
   ports: Pick<StartPorts, "progress" | "warn">,
 ): Promise<ForkFacts> {
   const { rehearsal = 0, siblings = [] } = start;
+  // The optimizer's state brings the parent's momentum with it.
+  const own = run.hparams;
   const weights = takeWeights(run, start, loaded, ports);
   const state = RunState.parse(loaded.state);
-  inherit(run, start, state);
+  inherit(run, own, start, state);
   run.originStep = start.origin_step;
   run.indices = loaded.indices;
   const picked = await pickSamples(
@@ -72,8 +74,12 @@ function goesOn({ selection, overrides = [] }: ForkStart): boolean {
 }
 
 /** Hyperparameters and scaler of the parent, but for what the request set itself. */
-function inherit(run: TrainingRun, start: ForkStart, state: RunState): void {
-  const own = run.hparams;
+function inherit(
+  run: TrainingRun,
+  own: LiveHparams,
+  start: ForkStart,
+  state: RunState,
+): void {
   const overrides = new Set(start.overrides ?? []);
   // Another module's optimizer may have no momentum to take over, and declares what it likes.
   const lacks = new Set(own.momentum === null ? [...overrides, "momentum"] : overrides);
