@@ -126,7 +126,7 @@ function Table(
               {rows.map(([name, cell]) => (
                 <tr>
                   <th scope="row">{name}</th>
-                  {jobs.map(({ job }) => <td>{cell(job)}</td>)}
+                  {jobs.map(({ job }) => <td key={job.id}>{cell(job)}</td>)}
                 </tr>
               ))}
             </tbody>

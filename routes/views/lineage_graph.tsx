@@ -38,7 +38,9 @@ export function LineageGraph({ jobs, layout }: LineageGraphProps) {
           </g>
           {rows.map(({ job, colour }) => {
             const place = layout.places.get(job.id);
-            return place && <Node job={job} colour={colour} place={place} names={names} />;
+            return place && (
+              <Node key={job.id} job={job} colour={colour} place={place} names={names} />
+            );
           })}
         </svg>
       </div>
