@@ -1,11 +1,19 @@
 import { Hono } from "hono";
 import type { AppDeps } from "./app_deps.ts";
 import { newestEvents } from "./event_history.ts";
+import { gateOf } from "./gate_of.ts";
 import { MARKED_TYPES, markersOf } from "./markers.ts";
 import { curveOf, listFilter } from "./list_query.ts";
 import { CheckpointTable } from "./views/checkpoint_table.tsx";
 import { CommandTable } from "./views/command_table.tsx";
-import { ContinueForm, DeleteForm, StopForm } from "./views/confirm_forms.tsx";
+import {
+  CertificateForm,
+  ContinueForm,
+  DeleteForm,
+  ResetForm,
+  StopForm,
+} from "./views/confirm_forms.tsx";
+import { GatePanel } from "./views/gate_panel.tsx";
 import { ForkForm } from "./views/fork_form.tsx";
 import { HEALTH_EVENTS, HEALTH_TYPES, HealthCards } from "./views/health_cards.tsx";
 import { JobAside } from "./views/job_aside.tsx";
@@ -64,6 +72,11 @@ export function fragmentRoutes(deps: AppDeps): Hono {
     const events = newestEvents(log, { job: job.id, types: HEALTH_TYPES }, HEALTH_EVENTS);
     return c.html(<HealthCards job={job} events={events} />);
   });
+  of.get("/gate", async (c) => {
+    const job = await jobs.get(c.req.param("id")!);
+    const { jobs: family } = await jobs.session(job.session);
+    return c.html(<GatePanel job={job} gate={gateOf(log, job)} family={family} />);
+  });
   of.get("/module", async (c) => {
     const job = await jobs.get(c.req.param("id")!);
     return c.html(<ModuleSource job={job} source={await jobs.moduleSource(job.id)} />);
@@ -104,6 +117,11 @@ function dialogRoutes({ jobs }: AppDeps): Hono {
     );
   });
   of.get("/stop", async (c) => c.html(<StopForm job={await jobs.get(c.req.param("id")!)} />));
+  of.get("/reset", async (c) => c.html(<ResetForm job={await jobs.get(c.req.param("id")!)} />));
+  of.get(
+    "/certificate",
+    async (c) => c.html(<CertificateForm job={await jobs.get(c.req.param("id")!)} />),
+  );
   of.get("/delete", async (c) => c.html(<DeleteForm job={await jobs.get(c.req.param("id")!)} />));
   of.get(
     "/continue",

@@ -6,6 +6,7 @@ import { compareRoutes } from "./compare.tsx";
 import { newestEvents } from "./event_history.ts";
 import { forBrowsers } from "./for_browsers.tsx";
 import { fragmentRoutes } from "./fragments.tsx";
+import { gateOf } from "./gate_of.ts";
 import { inspectRoutes } from "./inspect.tsx";
 import { streamFrom } from "./page_stream.ts";
 import { curveOf, LIST_MS, LIST_TYPES, listFilter } from "./list_query.ts";
@@ -77,7 +78,12 @@ async function newPage(c: Context, deps: AppDeps): Promise<Response> {
   const source = job === null ? "" : await deps.jobs.moduleSource(job.id);
   return c.html(
     <Layout title="New job" script="new_job.js" style="new_job.css">
-      <NewJobPage name={job?.module.name ?? "module.ts"} source={source} />
+      <NewJobPage
+        name={job?.module.name ?? "module.ts"}
+        source={source}
+        datasets={(await deps.datasets.list()).map(({ name }) => name)}
+        grants={{ read: deps.config.allowRead ?? [], net: deps.config.allowNet ?? [] }}
+      />
     </Layout>,
   );
 }
@@ -106,6 +112,7 @@ async function jobPage(c: Context, deps: AppDeps, id: string): Promise<Response>
         job={job}
         family={family}
         health={await deps.jobs.health()}
+        gate={gateOf(deps.log, job)}
         tab={c.req.query("tab") ?? "log"}
         log={newestEvents(deps.log, { job: id, types: LOG_TYPES }, LOG_LINES)}
         checkpoints={await deps.jobs.checkpoints(id)}

@@ -35,7 +35,7 @@ export function clearProblem(form) {
 
 /**
  * The field of this path, or the nearest one above it: `selection.indices.3` is shown at
- * `selection.indices`. One in a part of the form that is switched off does not count.
+ * `selection.indices`, `permissions.read[0]` at `permissions.read`. One in a part of the form that is switched off does not count.
  * @param {HTMLElement} form
  * @param {string | undefined} path
  * @returns {HTMLElement | null}
@@ -44,7 +44,7 @@ function findField(form, path) {
   for (
     let name = path ?? "";
     name !== "";
-    name = name.slice(0, Math.max(0, name.lastIndexOf(".")))
+    name = name.slice(0, Math.max(0, name.lastIndexOf("."), name.lastIndexOf("[")))
   ) {
     for (const field of form.querySelectorAll(`[data-field="${CSS.escape(name)}"]`)) {
       const off = field.closest("fieldset:disabled") !== null;

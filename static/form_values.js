@@ -9,6 +9,7 @@ const READERS = {
   checkpoint: (text) => text === "now" ? text : Number(text),
   indices: readIndices,
   json: readJson,
+  lines: (text) => text.split(/[\n,]+/).map((line) => line.trim()).filter((line) => line !== ""),
 };
 
 /**
@@ -79,6 +80,7 @@ function addWeights(form, values) {
   const weights = [...form.querySelectorAll("input[data-weight]:enabled")];
   if (weights.length === 0) return;
   values["params"] = {
+    ...values["params"],
     weights: weights.map((input) => Number(/** @type {HTMLInputElement} */ (input).value)),
   };
 }

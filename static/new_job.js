@@ -116,26 +116,37 @@ async function submit() {
   else showProblem(form, answer.problem);
 }
 
+/** The fields of the form beside its files, as text: what `curl -F` sends too. @returns {[name: string, text: string][]} */
+function fields() {
+  const { project, run_name: runName, priority, datasets, permissions, config } = formValues(form);
+  const json = (/** @type {unknown} */ value) => value && JSON.stringify(value);
+  const all = {
+    project,
+    run_name: runName,
+    priority,
+    datasets: datasets?.join(","),
+    permissions: json(permissions),
+    config: json(config),
+  };
+  return Object.entries(all).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]]
+  );
+}
+
 /** The same multipart form that `curl -F` sends. */
 function parts() {
-  const { project, run_name: runName, priority, config } = formValues(form);
   const body = new FormData();
   const name = source.dataset["module"] ?? "module.ts";
   body.append("module", new Blob([source.value], { type: "application/typescript" }), name);
-  if (project !== undefined) body.append("project", project);
-  if (runName !== undefined) body.append("run_name", runName);
-  if (priority !== undefined) body.append("priority", String(priority));
-  if (config !== undefined) body.append("config", JSON.stringify(config));
+  for (const [field, text] of fields()) body.append(field, text);
   for (const file of files.values()) body.append("file", file, file.name);
   return body;
 }
 
 function curl() {
-  const { project, run_name: runName, priority, config } = formValues(form);
-  const fields = { project, run_name: runName, priority, config: config && JSON.stringify(config) };
   const flags = [`-F module=@${source.dataset["module"] ?? "module.ts"}`];
-  for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) flags.push(`-F '${name}=${String(value).replaceAll("'", "'\\''")}'`);
+  for (const [field, text] of fields()) {
+    flags.push(`-F '${field}=${text.replaceAll("'", "'\\''")}'`);
   }
   for (const name of files.keys()) flags.push(`-F 'file=@${name}'`);
   return `curl ${flags.join(" ")} ${location.origin}/jobs`;

@@ -48,7 +48,7 @@ const SENTENCES = {
     const range = `steps ${whole(Number(receipt["from"]) + 1)} to ${whole(number(receipt, "to"))}`;
     return receipt["result"] === "identical"
       ? `Trained ${range} again: every bit is the same`
-      : `Trained ${range} again: they differ`;
+      : `Trained ${range} again: they differ${firstDifference(receipt)}`;
   },
   hparams: ({ changed }, at) => {
     const told = changeText(/** @type {Parameters<typeof changeText>[0]} */ (changed ?? {}));
@@ -77,6 +77,20 @@ export function receiptText(receipt) {
     return `${receipt.command} failed: ${error?.message ?? "no reason given"}`;
   }
   return SENTENCES[receipt.command]?.(receipt, at) ?? `${receipt.command} applied at ${at}`;
+}
+
+/** Where a certificate found the first difference. @param {Receipt} receipt */
+function firstDifference(receipt) {
+  const step = /** @type {Record<string, any> | null} */ (receipt["first_step"] ?? null);
+  if (step !== null) {
+    return ` first at step ${whole(step["step"])}: ${step["field"]} ${
+      decimal(step["logged"])
+    }, now ${decimal(step["recomputed"])}`;
+  }
+  const tensor = /** @type {Record<string, any> | null} */ (receipt["first_tensor"] ?? null);
+  return tensor === null
+    ? ""
+    : ` first in ${tensor["tensor"]} of checkpoint ${whole(tensor["checkpoint"])}`;
 }
 
 /** @param {Receipt} receipt @param {string} key @returns {number | null} */

@@ -1,7 +1,7 @@
 import type { JobManifest } from "../../jobs/job.ts";
 import { ApiForm } from "./api_form.tsx";
 import { control, Field } from "./field.tsx";
-import { brief } from "../../static/figures.js";
+import { brief, whole } from "../../static/figures.js";
 
 /** Asks before a job is stopped, and says what stays. */
 export function StopForm({ job }: { job: JobManifest }) {
@@ -17,6 +17,54 @@ export function StopForm({ job }: { job: JobManifest }) {
         It stops at the next batch and saves a checkpoint. Its log and checkpoints stay: it can be
         tested, forked, continued with a larger budget, or rewound.
       </p>
+    </ApiForm>
+  );
+}
+
+/** Asks before a job begins anew, and says what stays. */
+export function ResetForm({ job }: { job: JobManifest }) {
+  return (
+    <ApiForm
+      title={`Reset ${job.run_name}?`}
+      call={`POST /jobs/${job.id}/reset`}
+      submit="Reset"
+      pending="Resetting…"
+      danger
+    >
+      <p class="wide">
+        It goes back to where it began: its first weights, counters and hyperparameters, in take
+        {" "}
+        {whole(job.take + 1)}. The log and the checkpoints of earlier takes stay, and a rewind still
+        goes back to them.
+      </p>
+    </ApiForm>
+  );
+}
+
+/** Asks which steps are trained again, beside the job, and compared with what it logged. */
+export function CertificateForm({ job }: { job: JobManifest }) {
+  return (
+    <ApiForm
+      title={`Certificate of ${job.run_name}`}
+      call={`POST /jobs/${job.id}/certificate`}
+      submit="Train again and compare"
+      pending="Comparing…"
+    >
+      <p class="wide">
+        Steps are trained again from a kept checkpoint, beside the job, and compared bit by bit with
+        its log and its checkpoints. The job itself stays as it is.
+      </p>
+      <Field name="from" label="From step" hint="Empty: from the oldest checkpoint that is kept.">
+        <input {...control("from")} data-type="number" inputmode="numeric" placeholder="oldest" />
+      </Field>
+      <Field name="to" label="To step" hint="Empty: up to the newest.">
+        <input
+          {...control("to")}
+          data-type="number"
+          inputmode="numeric"
+          placeholder={whole(job.step)}
+        />
+      </Field>
     </ApiForm>
   );
 }

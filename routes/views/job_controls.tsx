@@ -87,6 +87,13 @@ export function JobControls({ job }: { job: JobManifest }) {
         <summary class="button" aria-label="More">⋯</summary>
         <div class="menu-items">
           <CallButton job={job} control={PARK} />
+          <DialogButton
+            job={job}
+            action="certificate"
+            label="Certificate…"
+            dialog="certificate"
+          />
+          <DialogButton job={job} action="reset" label="Reset…" dialog="reset" />
           <a class="button" href={`/new?from=${job.id}`}>New job from this module</a>
           <a class="button" href={`/jobs/${job.id}/checkpoints`} type="application/json">
             Checkpoints as JSON

@@ -1,8 +1,18 @@
 import { ConfigFields } from "./config_fields.tsx";
-import { control, Field } from "./field.tsx";
+import { control, Field, fieldId } from "./field.tsx";
 
-/** The page `/new`: a module, its files, what differs from its config. */
-export function NewJobPage({ name, source }: { name: string; source: string }) {
+/** What the page `/new` is drawn from. */
+export interface NewJobPageProps {
+  name: string;
+  source: string;
+  /** Names of the datasets there are. */
+  datasets: readonly string[];
+  /** What the operator lets submissions ask for. */
+  grants: { read: readonly string[]; net: readonly string[] };
+}
+
+/** The page `/new`: a module, its files and data, what it may do, what differs from its config. */
+export function NewJobPage({ name, source, datasets, grants }: NewJobPageProps) {
   return (
     <form class="new-job" data-submit novalidate>
       <header class="new-job-head">
@@ -59,11 +69,74 @@ export function NewJobPage({ name, source }: { name: string; source: string }) {
               placeholder="0"
             />
           </Field>
+          <DatasetFields datasets={datasets} />
+          <PermissionFields grants={grants} />
           <h2>Config</h2>
           <p class="hint">What is left empty stays as the module says.</p>
           <ConfigFields inherited={{}} />
         </section>
       </div>
     </form>
+  );
+}
+
+function DatasetFields({ datasets }: { datasets: readonly string[] }) {
+  return (
+    <fieldset class="field boxes" data-field="datasets" aria-describedby="field-datasets-hint">
+      <legend>Datasets</legend>
+      {datasets.map((name) => (
+        <label>
+          <input type="checkbox" name="datasets" value={name} data-type="list" /> {name}
+        </label>
+      ))}
+      <p class="hint" id="field-datasets-hint">
+        {datasets.length === 0
+          ? "None here yet; PUT /datasets/{name} uploads one."
+          : "The module reads those ticked with ctx.dataset(name)."}
+      </p>
+      <p class="field-error" id={`${fieldId("datasets")}-error`} data-field-error></p>
+    </fieldset>
+  );
+}
+
+const PERMISSIONS = [
+  {
+    key: "read",
+    label: "May read folders",
+    setting: "ONTHEFLY_ALLOW_READ",
+    example: "/data/pets",
+  },
+  {
+    key: "net",
+    label: "May reach hosts",
+    setting: "ONTHEFLY_ALLOW_NET",
+    example: "data.example:443",
+  },
+] as const;
+
+/** One folder or host a line. What the operator grants none of cannot be asked for. */
+function PermissionFields({ grants }: { grants: NewJobPageProps["grants"] }) {
+  return (
+    <>
+      {PERMISSIONS.map(({ key, label, setting, example }) => (
+        <Field
+          name={`permissions.${key}`}
+          label={label}
+          hint={grants[key].length === 0
+            ? `This server grants none (${setting}).`
+            : `One a line, within what this server grants: ${grants[key].join(", ")}.`}
+        >
+          <textarea
+            {...control(`permissions.${key}`)}
+            class="lines"
+            rows={2}
+            spellcheck={false}
+            data-type="lines"
+            placeholder={example}
+            disabled={grants[key].length === 0}
+          />
+        </Field>
+      ))}
+    </>
   );
 }

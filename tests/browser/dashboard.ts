@@ -8,8 +8,9 @@ import { launchBrowser, type TestBrowser } from "./browser.ts";
 export class Dashboard implements AsyncDisposable {
   private constructor(readonly server: ServerProcess, readonly chromium: TestBrowser) {}
 
-  static async start(): Promise<Dashboard> {
-    const [server, chromium] = await Promise.all([ServerProcess.start(), launchBrowser()]);
+  /** @param flags Of `main.ts serve`. */
+  static async start(...flags: string[]): Promise<Dashboard> {
+    const [server, chromium] = await Promise.all([ServerProcess.start(...flags), launchBrowser()]);
     return new Dashboard(server, chromium);
   }
 

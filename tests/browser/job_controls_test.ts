@@ -218,3 +218,28 @@ Deno.test("shortcuts pause, list themselves and lead home", options, async () =>
   await page.keyboard.press("h");
   await page.waitForURL(/\/$/);
 });
+
+Deno.test(
+  "certificate and reset ask first, and say in words what came of it",
+  options,
+  async () => {
+    const id = await dashboard.server.submit(LINE_MODULE, { max_steps: 60 });
+    await dashboard.server.state(id, "completed");
+    await using opened = await dashboard.open(`/jobs/${id}`);
+    const { page } = opened;
+    const more = async (name: RegExp) => {
+      await page.locator("#more-controls > summary").click();
+      await page.getByRole("button", { name }).click();
+    };
+    await more(/^Certificate/);
+    await page.locator("#dialog").getByLabel("To step").fill("40");
+    await page.getByRole("button", { name: "Train again and compare" }).click();
+    await opened.reads("#receipt", "Trained steps 1 to 40 again: every bit is the same");
+    await more(/^Reset…/);
+    await opened.reads("#dialog", "in take 2");
+    await page.getByRole("button", { name: "Reset", exact: true }).click();
+    await opened.reads("#receipt", "it begins anew");
+    await opened.reads(".job-title .state", "parked");
+    await opened.reads("#live-step", /^0$/);
+  },
+);

@@ -32,7 +32,7 @@ Deno.test("a page that is not there is a page", async () => {
 Deno.test("pages have no inline script or style, which their policy would refuse", async () => {
   await using fixture = await appFixture();
   const { id, session } = fixture.jobs.add();
-  for (const path of ["/", "/new", `/jobs/${id}`, `/sessions/${session}`]) {
+  for (const path of ["/", "/new", `/jobs/${id}`, `/sessions/${session}`, `/compare?jobs=${id}`]) {
     const html = await (await fixture.app.request(path, { headers: HTML })).text();
     assert(!/<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:/i.test(html), path);
   }
@@ -64,7 +64,8 @@ Deno.test("what people name and write is escaped on every page", async () => {
   const data = JSON.stringify({ level: "info", message: evil, source: "module", ts: 1 });
   fixture.log.append({ job: id, session, type: "log", take: 1, step: 1, data }, true);
   await fixture.log.durable();
-  for (const path of ["/", `/jobs/${id}`, `/sessions/${session}`, `/fragments/jobs/${id}/fork`]) {
+  const pages = [`/jobs/${id}`, `/sessions/${session}`, `/compare?jobs=${id}`];
+  for (const path of ["/", ...pages, `/fragments/jobs/${id}/fork`]) {
     const html = await (await fixture.app.request(path, { headers: HTML })).text();
     assert(!html.includes("<img"), path);
     assertStringIncludes(html, "&lt;img");
@@ -74,11 +75,29 @@ Deno.test("what people name and write is escaped on every page", async () => {
 Deno.test("buttons of a job are disabled when its state does not take them", async () => {
   await using fixture = await appFixture();
   const cases = [
-    ["running", ["Pause", "Test", "Checkpoint", "Fork…", "Merge…", "Stop…"]],
-    ["paused", ["Resume", "Test", "Checkpoint", "Fork…", "Merge…", "Stop…"]],
+    ["running", [
+      "Pause",
+      "Test",
+      "Checkpoint",
+      "Fork…",
+      "Merge…",
+      "Stop…",
+      "Certificate…",
+      "Reset…",
+    ]],
+    ["paused", [
+      "Resume",
+      "Test",
+      "Checkpoint",
+      "Fork…",
+      "Merge…",
+      "Stop…",
+      "Certificate…",
+      "Reset…",
+    ]],
     ["queued", ["Pause", "Stop…", "Delete…"]],
     ["stopping", ["Stop…"]],
-    ["failed", ["Test", "Checkpoint", "Fork…", "Merge…", "Delete…"]],
+    ["failed", ["Test", "Checkpoint", "Fork…", "Merge…", "Certificate…", "Reset…", "Delete…"]],
   ] as const;
   for (const [state, expected] of cases) {
     const { id } = fixture.jobs.add({ state });
@@ -149,4 +168,18 @@ Deno.test("POST /new/check answers what submitting would", async () => {
   const bad = await fixture.send("POST", "/new/check", { module: "const a = ;", name: "mine.ts" });
   const problem = await assertProblem(bad, 422, "unprocessable", { field: "module" });
   assertMatch(String(problem["detail"]), /^mine\.ts:1:11 /);
+});
+
+Deno.test("GET /compare has one address, and names what is not there", async () => {
+  await using fixture = await appFixture();
+  const [a, b] = [fixture.jobs.add(), fixture.jobs.add()];
+  const get = (path: string) => fixture.app.request(path, { headers: HTML });
+  const ticked = await get(`/compare?jobs=${a.id}&jobs=${b.id}&jobs=${a.id}`);
+  assertEquals(ticked.status, 302);
+  assertEquals(ticked.headers.get("Location"), `/compare?jobs=${a.id},${b.id}`);
+  const page = await (await get(ticked.headers.get("Location")!)).text();
+  assertStringIncludes(page, "Compare 2 jobs");
+  const lost = await get(`/compare?jobs=${a.id},job-none`);
+  assertEquals(lost.status, 404);
+  assertStringIncludes(await lost.text(), "job-none is not here");
 });
