@@ -54,25 +54,30 @@ export function lineageLayout(
     for (const parent of new Set(parents)) if (graph.hasNode(parent)) graph.setEdge(parent, id);
   }
   layout(graph);
-  const { width = 0, height = 0 } = graph.graph();
-  const centre = (id: string) => {
-    const { x = 0, y = 0 } = graph.node(id);
-    return { x, y };
-  };
+  // dagre puts the first of several siblings lowest, and leaves lines out of the height it tells.
+  const lines = graph.edges().map((edge) => graph.edge(edge).points ?? []);
+  const corners = jobs.flatMap(({ id }) => {
+    const { y = 0 } = graph.node(id);
+    return [y - NODE.height / 2, y + NODE.height / 2];
+  });
+  const heights = [...corners, ...lines.flat().map(({ y }) => y)];
+  const lowest = Math.max(...heights, 0) + MARGIN;
+  const upright = ({ x = 0, y = 0 }: { x?: number; y?: number }) => ({ x, y: lowest - y });
   return {
-    width: Math.ceil(width),
-    height: Math.ceil(height),
+    width: Math.ceil(graph.graph().width ?? 0),
+    height: Math.ceil(lowest - Math.min(...heights, lowest - MARGIN) + MARGIN),
     places: new Map(jobs.map(({ id }) => {
-      const { x, y } = centre(id);
+      const { x, y } = upright(graph.node(id));
       return [id, { x: x - NODE.width / 2, y: y - NODE.height / 2 }];
     })),
-    edges: graph.edges().map(({ v: parent, w: child }) => {
+    edges: graph.edges().map(({ v: parent, w: child }, at) => {
       // The ends stand at the middle of the nodes' sides; between two columns nothing is in the way.
-      const inner = graph.edge(parent, child).points?.slice(1, -1) ?? [];
-      const [from, to] = [centre(parent), centre(child)];
+      const inner = lines[at]?.slice(1, -1) ?? [];
+      const [from, to] = [upright(graph.node(parent)), upright(graph.node(child))];
       const start = { x: from.x + NODE.width / 2, y: from.y };
       const end = { x: to.x - NODE.width / 2, y: to.y };
-      return { parent, child, d: smoothPath([start, ...inner.length > 1 ? inner : [], end]) };
+      const way = inner.length > 1 ? inner.map(upright) : [];
+      return { parent, child, d: smoothPath([start, ...way, end]) };
     }),
   };
 }
