@@ -101,6 +101,10 @@ function follow(control) {
   }
   const strategy = form.elements.namedItem("strategy");
   if (strategy instanceof HTMLSelectElement) {
+    for (const part of form.querySelectorAll("fieldset[data-strategy]")) {
+      const chosen = /** @type {HTMLElement} */ (part).dataset["strategy"] === strategy.value;
+      part.toggleAttribute("disabled", !chosen);
+    }
     for (const row of form.querySelectorAll(".merge-parents tr")) {
       const taken = row.querySelector("input[type=checkbox]");
       const weight = row.querySelector("[data-weight]");

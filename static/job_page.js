@@ -28,6 +28,7 @@ const DUE = {
   health: ["job:health", "job:markers"],
   log: ["job:log"],
   error: ["job:log", "job:header"],
+  merge_gate: ["job:gate"],
   finalizeRun: ["job:header", "job:family"],
 };
 /** Of a relative, only what its line in the tree shows. */

@@ -1,6 +1,8 @@
 import type { JobManifest } from "../../jobs/job.ts";
 import type { ServerHealth } from "../../jobs/control_plane.ts";
 import { Charts } from "./charts.tsx";
+import type { GateResult } from "../../runtime/protocol/merge_gate.ts";
+import { GatePanel } from "./gate_panel.tsx";
 import { whole } from "../../static/figures.js";
 import { HparamsForm } from "./hparams_form.tsx";
 import { JobAside } from "./job_aside.tsx";
@@ -11,6 +13,8 @@ import { JobPanels, type JobPanelsProps } from "./job_panels.tsx";
 export interface JobPageProps extends JobPanelsProps {
   family: JobManifest[];
   health: ServerHealth;
+  /** What the gate of a merge found; null where there is none yet. */
+  gate: GateResult | null;
 }
 
 /** The page `/jobs/{id}`. */
@@ -40,6 +44,13 @@ export function JobPage(props: JobPageProps) {
       <div class="job-body">
         <div class="job-main">
           <Charts waiting="No steps yet" />
+          <div
+            hx-get={`/fragments/jobs/${job.id}/gate`}
+            hx-trigger="job:gate from:body throttle:300ms"
+            hx-swap="innerMorph"
+          >
+            <GatePanel job={job} gate={props.gate} family={props.family} />
+          </div>
           <JobPanels {...props} />
         </div>
         <aside

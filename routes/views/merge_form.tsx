@@ -2,6 +2,7 @@ import { MERGE_STRATEGIES } from "../../runtime/protocol/merge_strategy.ts";
 import type { JobManifest } from "../../jobs/job.ts";
 import { ApiForm } from "./api_form.tsx";
 import { ConfigFields } from "./config_fields.tsx";
+import { MergeParams } from "./merge_params.tsx";
 import { control, Field } from "./field.tsx";
 import { decimal, percent, whole } from "../../static/figures.js";
 
@@ -71,11 +72,48 @@ export function MergeForm({ job, others }: { job: JobManifest; others: JobManife
           <option value="true">train it</option>
         </select>
       </Field>
+      <MergeParams chosen="swa" />
+      <GateFields />
       <details class="wide">
         <summary>Config that differs from {job.run_name}</summary>
         <ConfigFields inherited={job.config} />
       </details>
     </ApiForm>
+  );
+}
+
+/** How the merge is judged against its parents. */
+function GateFields() {
+  return (
+    <fieldset class="wide strategy-params">
+      <legend>Judged against its parents</legend>
+      <Field name="gate.metric" label="By">
+        <select {...control("gate.metric")}>
+          <option value="">accuracy, where there is one</option>
+          <option value="accuracy">accuracy</option>
+          <option value="loss">loss</option>
+        </select>
+      </Field>
+      <Field name="gate.min_delta" label="Better by at least">
+        <input
+          {...control("gate.min_delta")}
+          data-type="number"
+          inputmode="decimal"
+          placeholder="0"
+        />
+      </Field>
+      <Field name="gate.on_fail" label="Otherwise">
+        <select {...control("gate.on_fail")}>
+          <option value="keep">keep it all the same</option>
+          <option value="discard">discard it</option>
+          <option value="fallback_best">take the best parent</option>
+        </select>
+      </Field>
+      <label class="wide">
+        <input type="checkbox" name="control" value="true" data-type="boolean" />{" "}
+        Also train as many steps without a merge, to compare
+      </label>
+    </fieldset>
   );
 }
 

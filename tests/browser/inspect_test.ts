@@ -38,6 +38,8 @@ Deno.test("a job's page leads to its samples, where the form scans them", option
   const { page } = opened;
   await page.getByRole("link", { name: "Inspect" }).click();
   await opened.reads(".empty", "No report yet");
+  // A form is the page's own only once its modules have run.
+  await page.waitForLoadState("load");
   await page.getByRole("button", { name: "Scan" }).click();
   await opened.reads("#loss-panel header", /mean [\d.]+, median [\d.]+, .*% right/);
   assertMatch(page.url(), /report=1$/);
