@@ -31,7 +31,8 @@ export interface FoldArguments {
  * samples are dealt into folds, and for each a model of the module's begins anew, trains some steps on
  * the other folds as the job would, and judges its own. The run is afterwards as it was.
  *
- * @throws {LabelEvidenceError} for fewer samples than folds, and for a loss that is not finite.
+ * @throws {LabelEvidenceError} for a loss without classes, for too few samples, and for a loss that is
+ * not finite.
  */
 export async function foldLabels(
   run: TrainingRun,
@@ -45,6 +46,7 @@ export async function foldLabels(
     );
   }
   const table = new LabelTable(count);
+  await assertClasses(run, positions);
   const dealt = Int32Array.from(positions.keys());
   keyedStream(seed, "selection", FOLDS).shuffle(dealt);
   const { optimizer } = run;
@@ -76,6 +78,13 @@ export async function foldLabels(
     }
   });
   return table;
+}
+
+/** Refuses a loss without classes before anything is trained for it. */
+async function assertClasses(run: TrainingRun, positions: Int32Array): Promise<void> {
+  const { handle, loss: { name: loss }, data: { train: dataset } } = run;
+  const first = { positions: positions.slice(0, 1), rows: Int32Array.of(0), batchSize: 1 };
+  await predictInto(new LabelTable(1), { handle, loss, dataset, ...first });
 }
 
 function putBack(run: TrainingRun, optimizer: TrainingRun["optimizer"]): void {

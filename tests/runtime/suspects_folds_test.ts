@@ -134,3 +134,21 @@ Deno.test("findMislabelled() refuses a model that is made already, and says what
     assert(refused.message.includes("Make reports while the job trains"));
   });
 });
+
+Deno.test("foldLabels() refuses a loss without classes before it trains", async () => {
+  const regression: JobDefinition = { ...job(line(() => {})), loss: "meanSquaredError" };
+  await withBuiltRun(regression, async (run) => {
+    const folds = () =>
+      foldLabels(run, {
+        positions: Int32Array.from({ length: SAMPLES }, (_, row) => row),
+        folds: 2,
+        steps: 5,
+        seed: 1,
+        batchSize: 16,
+        freshModel: () => Promise.reject(new Error("it trains")),
+        freshOptimizer: optimizer,
+        onProgress: () => Promise.reject(new Error("it trains")),
+      });
+    await assertRejects(folds, LabelEvidenceError, "tells no classes apart");
+  });
+});
