@@ -71,7 +71,7 @@ function Node(
       <a class={`node colour-${colour}`} href={`/jobs/${job.id}`} data-node={job.id}>
         <span class="node-head">
           {job.kind === "merge" && <span class="branch" aria-hidden="true">⋈</span>}
-          <strong>{job.run_name}</strong>
+          <strong title={job.run_name}>{job.run_name}</strong>
           {parents !== "" && <span class="visually-hidden">of {parents},</span>}
           <StateBadge state={job.state} />
         </span>

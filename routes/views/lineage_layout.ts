@@ -7,6 +7,8 @@ export const NODE = { width: 272, height: 108 };
 const MARGIN = 8;
 const BETWEEN_GENERATIONS = 56;
 const BETWEEN_SIBLINGS = 16;
+/** How much more a fork's line counts than a merge's when lines are made short. */
+const FORK_WEIGHT = 100;
 
 /** Where a job stands: its upper left corner. */
 export interface NodePlace {
@@ -48,10 +50,13 @@ export function lineageLayout(
     marginx: MARGIN,
     marginy: MARGIN,
   });
-  graph.setDefaultEdgeLabel(() => ({}));
   for (const { id } of jobs) graph.setNode(id, { ...NODE });
   for (const { id, parents } of jobs) {
-    for (const parent of new Set(parents)) if (graph.hasNode(parent)) graph.setEdge(parent, id);
+    // A fork stands beside what it was forked from, even where only a late merge needs it.
+    const weight = parents.length > 1 ? 1 : FORK_WEIGHT;
+    for (const parent of new Set(parents)) {
+      if (graph.hasNode(parent)) graph.setEdge(parent, id, { weight });
+    }
   }
   layout(graph);
   // dagre puts the first of several siblings lowest, and leaves lines out of the height it tells.

@@ -24,6 +24,18 @@ Deno.test("lineageLayout() puts a job right of all its parents, and no two on on
   assert(edges.every(({ d }) => /^M[\d.]+ [\d.]+(C[\d.]+( [\d.]+){5})+$/.test(d)));
 });
 
+Deno.test("lineageLayout() puts forks of one job in one column, whatever is merged of them later", () => {
+  const { places } = lineageLayout([
+    job("a"),
+    job("b", "a"),
+    job("c", "a"),
+    job("merge", "b", "a"),
+    job("again", "merge"),
+    job("late", "again", "c"),
+  ]);
+  assertEquals(places.get("b")!.x, places.get("c")!.x);
+});
+
 Deno.test("lineageLayout() draws no line to a parent that is gone, and one for one named twice", () => {
   const { edges, places } = lineageLayout([
     job("a", "deleted"),
