@@ -57,8 +57,9 @@ export function ForkForm(
           <option value="fresh">fresh</option>
         </select>
       </Field>
-      <Field name="schedule" label="Learning rate schedule">
-        <select {...control("schedule")}>
+      {/* The page behind has a field of this name already. */}
+      <Field name="schedule" id="field-fork-schedule" label="Learning rate schedule">
+        <select {...control("schedule", "field-fork-schedule")}>
           <option value="continue">goes on</option>
           <option value="restart">begins anew</option>
         </select>
