@@ -11,7 +11,7 @@ import type { SchedulePolicy } from "../runtime/protocol/fork.ts";
 import type { BatchNormPolicy, GateRule } from "../runtime/protocol/merge_gate.ts";
 import type { GivenSelection } from "../runtime/protocol/selection.ts";
 import type { SuspectItem, SuspectsRecord, SuspectsRequest } from "../runtime/protocol/suspects.ts";
-import type { Comparison, CompareQuery } from "./inspection/compare_reports.ts";
+import type { CompareQuery, Comparison } from "./inspection/compare_reports.ts";
 import type { History, HistoryQuery } from "./inspection/sample_history.ts";
 import type { SelectionPlace } from "./inspection/report_for.ts";
 import type { SuspectsQuery } from "./inspection/suspect_store.ts";
