@@ -32,7 +32,13 @@ Deno.test("a page that is not there is a page", async () => {
 Deno.test("pages have no inline script or style, which their policy would refuse", async () => {
   await using fixture = await appFixture();
   const { id, session } = fixture.jobs.add();
-  for (const path of ["/", "/new", `/jobs/${id}`, `/sessions/${session}`, `/compare?jobs=${id}`]) {
+  const pages = [
+    `/jobs/${id}`,
+    `/jobs/${id}/inspect`,
+    `/sessions/${session}`,
+    `/compare?jobs=${id}`,
+  ];
+  for (const path of ["/", "/new", ...pages]) {
     const html = await (await fixture.app.request(path, { headers: HTML })).text();
     assert(!/<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:/i.test(html), path);
   }
@@ -65,7 +71,7 @@ Deno.test("what people name and write is escaped on every page", async () => {
   fixture.log.append({ job: id, session, type: "log", take: 1, step: 1, data }, true);
   await fixture.log.durable();
   const pages = [`/jobs/${id}`, `/sessions/${session}`, `/compare?jobs=${id}`];
-  for (const path of ["/", ...pages, `/fragments/jobs/${id}/fork`]) {
+  for (const path of ["/", ...pages, `/jobs/${id}/inspect`, `/fragments/jobs/${id}/fork`]) {
     const html = await (await fixture.app.request(path, { headers: HTML })).text();
     assert(!html.includes("<img"), path);
     assertStringIncludes(html, "&lt;img");
