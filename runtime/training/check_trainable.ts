@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Batch } from "../data/dataset.ts";
+import { predictions } from "./model_handle.ts";
 import type { TrainingRun } from "./training_run.ts";
 import { untrainableLayer } from "./untrainable_layer.ts";
 
@@ -31,7 +32,7 @@ export async function checkTrainable(run: TrainingRun): Promise<void> {
 }
 
 function tryGradient({ handle }: TrainingRun, model: tf.LayersModel, batch: Batch): void {
-  const apply = () => handle.apply(batch.xs, true);
+  const apply = () => predictions(model, batch.xs, true);
   try {
     tf.tidy(() => void tf.variableGrads(() => tf.sum(apply()), handle.trainable));
   } catch (cause) {

@@ -69,7 +69,12 @@ function layersModelHandle(model: tf.LayersModel): ModelHandle {
   };
 }
 
-function predictions(model: tf.LayersModel, xs: TensorOrRecord, training: boolean): tf.Tensor {
+/** What a `tf.LayersModel` predicts, every layer applied and checked by TensorFlow.js itself. */
+export function predictions(
+  model: tf.LayersModel,
+  xs: TensorOrRecord,
+  training: boolean,
+): tf.Tensor {
   const inputs = xs instanceof tf.Tensor ? xs : model.inputNames.map((name) => {
     const input = xs[name];
     if (input === undefined) {
