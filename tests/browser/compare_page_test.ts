@@ -46,6 +46,7 @@ Deno.test("charts overlay the jobs on the axis step, or each job's own", options
   const { page } = opened;
   await page.locator("#chart-loss canvas").waitFor();
   for (const chart of ["loss", "val_loss"]) {
+    await page.locator(`#chart-${chart} canvas`).waitFor();
     const pixels = await colouredPixels(page, `#chart-${chart}`, [0, 1, 2]);
     assert(pixels.every((count) => count > 30), `${chart} lacks a line: ${pixels}`);
   }

@@ -25,8 +25,8 @@ Deno.test("job page draws its charts from live events", options, async () => {
       document.querySelector("#chart-loss [data-plot]")?.getAttribute("aria-label") !== text,
     [before, label] as const,
   );
-  assert(await colouredPixels(page, "#chart-loss") > 200, "the loss chart has no line");
-  assert(await colouredPixels(page, "#chart-lr") > 50, "the small charts have no line");
+  await lineDrawn(page, "#chart-loss", 200);
+  await lineDrawn(page, "#chart-lr", 50);
   assertMatch(await page.textContent("#chart-loss [data-readout]") ?? "", /train .+ val /);
   await dashboard.server.call("POST", `/jobs/${job.id}/stop`);
   await opened.reads(".job-title .state", "stopped");
@@ -110,10 +110,11 @@ Deno.test("every chart has a table behind it, and saves as CSV and PNG", options
   await opened.reads("#chart-loss caption", /Loss: \d+ points/);
 });
 
-/** Pixels of a chart that are in its job's colour. */
-async function colouredPixels(page: Page, chart: string) {
-  return await page.evaluate((selector) => {
-    const canvas = document.querySelector(`${selector} canvas`) as HTMLCanvasElement;
+/** Waits until a chart has more than so many pixels in its job's colour. */
+async function lineDrawn(page: Page, chart: string, pixels: number): Promise<void> {
+  await page.waitForFunction(([selector, wanted]) => {
+    const canvas = document.querySelector<HTMLCanvasElement>(`${selector} canvas`);
+    if (canvas === null) return false;
     const probe = document.createElement("span");
     probe.style.color = "var(--line)";
     document.querySelector(selector)!.append(probe);
@@ -126,6 +127,6 @@ async function colouredPixels(page: Page, chart: string) {
         Math.abs(data[at + 2]! - b!);
       if (data[at + 3]! > 200 && near < 40) count++;
     }
-    return count;
-  }, chart);
+    return count > wanted;
+  }, [chart, pixels] as const);
 }
