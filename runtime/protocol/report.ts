@@ -1,5 +1,6 @@
 /** Per-sample reports: what is asked of a scan, what it answers, and the columns it keeps. */
 import { z } from "zod";
+import { KEPT_RESULT } from "./kept_result.ts";
 import { Distribution } from "./distribution.ts";
 
 /** Splits that can be scanned. */
@@ -152,14 +153,7 @@ export type ScanResult = z.infer<typeof ScanResult>;
 export const ReportRecord = z.strictObject({
   ...ScanResult.shape,
   report: z.number().int().min(1),
-  job: z.string(),
-  checkpoint: z.number().int().min(1),
-  take: z.number().int().min(1),
-  step: count,
-  axis_step: count,
-  epoch: count,
-  dataset_hash: z.string().nullable(),
-  created_at: z.number(),
+  ...KEPT_RESULT,
 });
 /** A report as it is kept. */
 export type ReportRecord = z.infer<typeof ReportRecord>;

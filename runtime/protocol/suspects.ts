@@ -1,5 +1,6 @@
 /** Suspects: samples, and groups of them, that somebody should look at before they are trained on. */
 import { z } from "zod";
+import { KEPT_RESULT } from "./kept_result.ts";
 import { IndexBase, ReportSplit } from "./report.ts";
 
 /** What a sample, or a group, can be suspected of. */
@@ -112,14 +113,7 @@ export type SuspectsResult = z.infer<typeof SuspectsResult>;
 export const SuspectsRecord = z.strictObject({
   ...SuspectsResult.shape,
   run: z.number().int().min(1),
-  job: z.string(),
-  checkpoint: z.number().int().min(1),
-  take: z.number().int().min(1),
-  step: count,
-  axis_step: count,
-  epoch: count,
-  dataset_hash: z.string().nullable(),
-  created_at: z.number(),
+  ...KEPT_RESULT,
 });
 /** A search for suspects as it is kept. */
 export type SuspectsRecord = z.infer<typeof SuspectsRecord>;

@@ -18,19 +18,9 @@ const REPORT = {
   at: "now",
 } as const satisfies ControlRequest;
 
-/** A job that trains on slowly. */
-async function running(fixture: SupervisorFixture): Promise<string> {
-  fixture.launcher.script = {
-    beforeStep: (at) => at > 5 ? new Promise((resolve) => setTimeout(resolve, 1)) : undefined,
-  };
-  const { id } = await fixture.submit({ max_epochs: 100_000 });
-  await fixture.untilStep(id, 5);
-  return id;
-}
-
 Deno.test("a report takes no turn: the job is paused while a scan goes on", async () => {
   await using fixture = await SupervisorFixture.open();
-  const id = await running(fixture);
+  const id = await fixture.trainSlowly();
   const [begun, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   fixture.launcher.script.onScan = async () => {
     begun.resolve();
@@ -59,7 +49,7 @@ Deno.test("a report takes no turn: the job is paused while a scan goes on", asyn
 
 Deno.test("cancel() ends a scan half-way, twice; its receipt says so and nothing is kept", async () => {
   await using fixture = await SupervisorFixture.open();
-  const id = await running(fixture);
+  const id = await fixture.trainSlowly();
   const { jobs } = fixture;
   for (let time = 1; time <= 2; time++) {
     const begun = Promise.withResolvers<void>();
@@ -84,7 +74,7 @@ Deno.test("cancel() ends a scan half-way, twice; its receipt says so and nothing
 
 Deno.test("cancel() refuses a command that is not a look", async () => {
   await using fixture = await SupervisorFixture.open({ trainingSlots: 1 });
-  const id = await running(fixture);
+  const id = await fixture.trainSlowly();
   const [reached, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   fixture.launcher.script.beforeStep = () => {
     reached.resolve();
@@ -124,7 +114,7 @@ Deno.test("ReportStore.keep() refuses columns that are not what was announced, a
 
 Deno.test("a stored selection is refused once the data are others, or of another split", async () => {
   await using fixture = await SupervisorFixture.open();
-  const id = await running(fixture);
+  const id = await fixture.trainSlowly();
   const tried = await fixture.control(id, {
     command: "selection",
     selection: { kind: "region", from: 0.4 },
@@ -160,7 +150,7 @@ Deno.test("a stored selection is refused once the data are others, or of another
 
 Deno.test("a label rule is refused where the loss tells no classes apart", async () => {
   await using fixture = await SupervisorFixture.open();
-  const id = await running(fixture);
+  const id = await fixture.trainSlowly();
   await assertRejects(
     () =>
       fixture.control(id, {
@@ -177,7 +167,7 @@ Deno.test("a label rule is refused where the loss tells no classes apart", async
 
 Deno.test("a report of the test split is a look at it, and counts as one", async () => {
   await using fixture = await SupervisorFixture.open();
-  const id = await running(fixture);
+  const id = await fixture.trainSlowly();
   await fixture.control(id, REPORT);
   assertEquals((await fixture.jobs.get(id)).test_looks, 0);
   await fixture.control(id, { ...REPORT, split: "test" });

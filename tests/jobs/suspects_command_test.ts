@@ -20,19 +20,9 @@ function suspect(kind: SuspectKind, row: number | null, score = 1): SuspectItem 
   return { index: row, row, kind, score, evidence: {} };
 }
 
-/** A job that trains on slowly. */
-async function running(fixture: SupervisorFixture): Promise<string> {
-  fixture.launcher.script = {
-    beforeStep: (at) => at > 5 ? new Promise((resolve) => setTimeout(resolve, 1)) : undefined,
-  };
-  const { id } = await fixture.submit({ max_epochs: 100_000 });
-  await fixture.untilStep(id, 5);
-  return id;
-}
-
 Deno.test("a search is kept and paged by kind, and selections count and leave out what it found", async () => {
   await using fixture = await SupervisorFixture.open();
-  const id = await running(fixture);
+  const id = await fixture.trainSlowly();
   fixture.launcher.script.onSuspects = () =>
     Promise.resolve([
       suspect("mislabelled", 2),
@@ -77,7 +67,7 @@ Deno.test("a search is kept and paged by kind, and selections count and leave ou
 
 Deno.test("a fork without many suspects keeps its rule beside its manifest, whole", async () => {
   await using fixture = await SupervisorFixture.open();
-  const id = await running(fixture);
+  const id = await fixture.trainSlowly();
   const rows = Array.from({ length: 20_000 }, (_, row) => row);
   fixture.launcher.script.onSuspects = () =>
     Promise.resolve(rows.map((row) => suspect("mislabelled", row)));
@@ -103,7 +93,7 @@ Deno.test("a fork without many suspects keeps its rule beside its manifest, whol
 
 Deno.test("cancel() ends a search half-way; nothing is kept and the job trains on", async () => {
   await using fixture = await SupervisorFixture.open();
-  const id = await running(fixture);
+  const id = await fixture.trainSlowly();
   const begun = Promise.withResolvers<void>();
   fixture.launcher.script.onSuspects = async () => {
     begun.resolve();
